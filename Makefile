@@ -1,0 +1,68 @@
+# Every target sets up what it needs by itself: Python 3.11 or newer and network access are enough.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Newest supported interpreter of this machine that actually runs; `make PYTHON=/path/to/python3.12 test` overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2])' >/dev/null 2>&1 && { echo $$p; break; }; done)
+WORKERS ?= auto
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DEMO_STAMP := $(VENV)/.installed-demo
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-sqlite test-postgres browser lint format types docs bench clean
+
+help:
+	@echo "make demo    the example site with a simulated Stripe, on http://127.0.0.1:8000 (DEMO_PORT=8000)"
+	@echo "make test    the test suite on SQLite and on PostgreSQL (DATABASE_URL, else an embedded server), with a browser"
+	@echo "make lint    ruff; make types: mypy; make docs: docs/_build/html; make bench: the benchmarks"
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; try: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(DEMO_STAMP)
+
+demo: $(DEMO_STAMP)
+	@exec $(BIN)/python -m example_checkout.demo
+
+browser: $(DEV_STAMP)
+	@tools/browser.sh $(BIN)
+
+test: test-sqlite test-postgres
+
+test-sqlite: $(DEV_STAMP)
+	env -u DATABASE_URL $(BIN)/python -m pytest -n $(WORKERS)
+
+# Everything once more, with the browser tests: they need a database that site and test can write at the same time.
+test-postgres: $(DEV_STAMP) browser
+	$(BIN)/python -m example_checkout.embedded $(BIN)/python -m pytest -n $(WORKERS) -m "browser or not browser"
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+docs: $(DEV_STAMP)
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(DEV_STAMP)
+	@for file in benchmarks/bench_*.py; do \
+		test -e "$$file" || { echo "there are no benchmarks yet"; break; }; \
+		$(BIN)/python "$$file" || exit 1; done
+
+clean:
+	rm -rf $(VENV) .demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,38 @@
+"""What can go wrong. Each error carries evidence for staff and one safe sentence for the customer."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class CheckoutError(Exception):
+    """Base of all: ``str(error)`` is for staff and logs, ``customer_message`` may be shown to anybody."""
+
+    default_message: str | Promise = _("Sorry, this cannot be paid at the moment. Nothing has been charged.")
+
+    def __init__(self, evidence: str, *, customer_message: str | Promise | None = None) -> None:
+        super().__init__(evidence)
+        self.customer_message: str | Promise = customer_message or self.default_message
+
+
+class NotPayable(CheckoutError):
+    """The object, its total or its currency does not allow this. Nothing was asked of Stripe."""
+
+
+class IllegalMove(CheckoutError):
+    """A state was to change in a way that ``states`` does not list: a bug in the caller."""
+
+
+class LimitReached(CheckoutError):
+    """Too many attempts from one session, from one address or for one object."""
+
+    default_message = _("There have been too many attempts. Please wait a while and try again.")
+
+
+class StripeRefused(CheckoutError):
+    """Stripe refused the request as such (a bad key or parameter): our fault, and nothing moved."""
+
+
+class StripeUnreachable(CheckoutError):
+    """No answer, or one that proves nothing: whether Stripe acted is unknown until it is asked again."""
+
+    default_message = _("We could not reach our payment provider. Please try again in a moment.")

@@ -1,0 +1,52 @@
+"""Every failed checkout that Stripe says succeeded: money taken that nobody recorded."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from checkout import gateway, states
+from checkout.flows.settle import settle
+from checkout.gateway import Intent, IntentStatus
+from checkout.models import Checkout
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Finding:
+    """A failed checkout and the intent that says otherwise."""
+
+    checkout: Checkout
+    intent: Intent
+    fixed: bool = False
+
+
+@dataclass
+class Report:
+    """What the audit looked at, and what it found."""
+
+    looked_at: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None = None) -> Report:
+    """Ask Stripe about each checkout that failed in the last ``days``, one retrieval each; with ``fix`` settle it.
+
+    Memory does not grow with the count. Raises ``StripeRefused`` and ``StripeUnreachable``.
+    """
+    now = now or timezone.now()
+    report = Report()
+    failed = Checkout.objects.filter(state_id=states.FAIL, created__gte=now - timedelta(days=days))
+    for checkout in failed.exclude(payment_intent_id="").order_by("pk").iterator(chunk_size=500):
+        report.looked_at += 1
+        try:
+            intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
+        except gateway.NoSuchIntent:
+            logger.error("audit unknown intent checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
+            continue
+        if intent.status is IntentStatus.SUCCEEDED:
+            fixed = fix and settle(checkout, intent, by_audit=True)
+            report.findings.append(Finding(checkout=checkout, intent=intent, fixed=fixed))
+    return report

@@ -1,0 +1,52 @@
+"""Limits against card testing: counted per session, per address and per object, before Stripe is called."""
+
+import logging
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+
+from checkout.conf import settings
+from checkout.errors import LimitReached
+
+logger = logging.getLogger(__name__)
+
+
+def check_create(request: HttpRequest, content_object: models.Model) -> None:
+    """Count one more intent about to be made; ``LimitReached`` if it is one too many."""
+    _count(request, "create", _name(content_object))
+
+
+def check_declined(request: HttpRequest, content_object: models.Model | None) -> None:
+    """``LimitReached`` if too many declined attempts were seen; counts nothing."""
+    _count(request, "decline", _name(content_object), increment=False)
+
+
+def count_declined(request: HttpRequest, content_object: models.Model | None) -> None:
+    """Count one more declined attempt; ``LimitReached`` if it is one too many."""
+    _count(request, "decline", _name(content_object))
+
+
+def _count(request: HttpRequest, kind: str, name: str, *, increment: bool = True) -> None:
+    if request.session.session_key is None:
+        request.session.create()
+    keys = {"session": str(request.session.session_key), "address": "ip", "object": name}
+    reached = []
+    for scope, rate in settings.limits[kind].items():
+        # django-ratelimit knows "ip" by name (and RATELIMIT_IP_META_KEY); the others are given as functions
+        key: Any = "ip" if scope == "address" else _constant(keys[scope])
+        usage = get_usage(request, group=f"checkout-{kind}-{scope}", key=key, rate=rate, increment=increment)
+        if usage is not None and (usage["count"] >= usage["limit"] if not increment else usage["should_limit"]):
+            reached.append(scope)
+    if reached:
+        logger.warning("limits reached kind=%s scopes=%s object=%s", kind, ",".join(reached), name)
+        raise LimitReached(f"Too many attempts ({kind}) for {', '.join(reached)}: see CHECKOUT_LIMITS.")
+
+
+def _constant(value: str) -> Any:
+    return lambda group, request: value
+
+
+def _name(content_object: models.Model | None) -> str:
+    return f"{content_object._meta.label}:{content_object.pk}" if content_object is not None else "none"

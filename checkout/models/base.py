@@ -1,0 +1,39 @@
+"""``move_to``: the only writer of a state."""
+
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from checkout.errors import IllegalMove
+from checkout.states import sources
+
+
+class StateModel(models.Model):
+    """A row whose state changes by compare-and-set on its own column, along ``MOVES`` and no other way."""
+
+    MOVES: dict[str, frozenset[str]] = {}
+
+    state_id: str
+
+    class Meta:
+        abstract = True
+
+    def move_to(self, to: str, *, by_audit: bool = False, **values: Any) -> bool:
+        """Move to the state ``to`` and write ``values`` with it, if the row is still where we believe it is.
+
+        True if this call moved it; False if a rival was first (the instance is then left as it was: refresh it). Raises
+        ``IllegalMove`` if the table does not list the move. A single UPDATE; safe inside or outside a transaction, and
+        safe to call twice.
+        """
+        allowed = sources(self.MOVES, to)
+        if self.state_id not in allowed or (self.state_id == "fail" and not by_audit):
+            raise IllegalMove(f"{self._meta.label} {self.pk}: {self.state_id} -> {to} is not a legal move.")
+        values["updated"] = timezone.now()
+        model = type(self)
+        moved = model._default_manager.filter(pk=self.pk, state_id=self.state_id).update(state_id=to, **values)
+        if moved:
+            self.state_id = to
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(moved)

@@ -1,0 +1,264 @@
+"""The checkout: one attempt to take money or card details from one person for one object."""
+
+import uuid as uuid_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings as django_settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from checkout import states
+from checkout.models.base import StateModel
+
+if TYPE_CHECKING:
+    from checkout.contract import Payable
+
+    User = AbstractBaseUser | AnonymousUser | None
+
+
+class SlugManager(models.Manager[Any]):
+    """Gives a row by its slug without a query, since the slug is the key: ``objects.pending``."""
+
+
+def _word(slug: str) -> property:
+    def row(manager: SlugManager) -> Any:
+        found = manager.model(slug=slug, name=manager.model.WORDS[slug])
+        found._state.adding = False
+        return found
+
+    return property(row, doc=f"The row {slug!r}, without a query.")
+
+
+class ActionManager(SlugManager):
+    """``CheckoutAction.objects.payment`` and so on."""
+
+    card_refresh = _word(states.CARD_REFRESH)
+    charge = _word(states.CHARGE)
+    invoice = _word(states.INVOICE)
+    manual = _word(states.MANUAL)
+    payment = _word(states.PAYMENT)
+    payment_plan = _word(states.PAYMENT_PLAN)
+    pay_on_session = _word(states.PAY_ON_SESSION)
+
+
+class StateManager(SlugManager):
+    """``CheckoutState.objects.pending`` and so on."""
+
+    pending = _word(states.PENDING)
+    request = _word(states.REQUEST)
+    success = _word(states.SUCCESS)
+    fail = _word(states.FAIL)
+    pay_on_session = _word(states.PAY_ON_SESSION)
+
+
+class SlugTable(models.Model):
+    """A table of words, seeded by a migration, that other rows point to by slug."""
+
+    WORDS: ClassVar[dict[str, str]] = {}
+
+    slug = models.SlugField(primary_key=True, max_length=50)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        abstract = True
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CheckoutAction(SlugTable):
+    """What a checkout is for. ``CheckoutAction.objects.payment`` and so on, without a query."""
+
+    WORDS = dict(states.ACTIONS)
+
+    objects = ActionManager()
+
+    class Meta(SlugTable.Meta):
+        verbose_name = _("checkout action")
+        verbose_name_plural = _("checkout actions")
+
+
+class CheckoutState(SlugTable):
+    """How far a checkout is. ``CheckoutState.objects.pending`` and so on, without a query."""
+
+    WORDS = dict(states.STATES)
+
+    objects = StateManager()
+
+    class Meta(SlugTable.Meta):
+        verbose_name = _("checkout state")
+        verbose_name_plural = _("checkout states")
+
+
+class CheckoutQuerySet(models.QuerySet["Checkout"]):
+    """Questions that several rooms ask."""
+
+    def for_content_object(self, content_object: models.Model) -> "CheckoutQuerySet":
+        """The checkouts of one object."""
+        content_type = ContentType.objects.get_for_model(content_object)
+        return self.filter(content_type=content_type, object_id=str(content_object.pk))
+
+    def open_payments(self) -> "CheckoutQuerySet":
+        """One-off payments that have an intent and are not settled."""
+        return self.filter(action_id=states.PAYMENT, state_id__in=states.OPEN).exclude(payment_intent_id="")
+
+    def audit(self) -> "CheckoutQuerySet":
+        """Every checkout, newest first, ready to be listed without further queries."""
+        return self.select_related("action", "state", "user", "content_type").order_by("-pk")
+
+    def success(self) -> "CheckoutQuerySet":
+        """Those that ended well, newest first."""
+        return self.audit().filter(state_id=states.SUCCESS)
+
+
+class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: ignore[misc]
+    """The facade; each method imports its flow when it is called."""
+
+    def create_checkout(self, action: "CheckoutAction | str", content_object: "Payable", user: "User") -> "Checkout":
+        """A checkout of ``content_object`` for ``user`` (who may be anonymous), with its intent at Stripe.
+
+        Returns the user's open one for the same object and action if there is one. Commits before it calls Stripe, so it
+        must not run inside a transaction. Raises ``NotPayable`` before Stripe is asked, ``StripeRefused`` and
+        ``StripeUnreachable`` after (calling it again is then safe and makes no second intent).
+        """
+        from checkout.flows import payment
+
+        return payment.start(action=getattr(action, "slug", action), content_object=content_object, user=user)
+
+    def manual(self, content_object: "Payable", current_user: "User") -> "Checkout":
+        """Mark ``content_object`` as paid without Stripe. Staff only: raises ``NotPayable`` for anybody else."""
+        from checkout.flows import payment
+
+        return payment.manual(content_object=content_object, user=current_user)
+
+    def payment_intent_fulfillment(self) -> int:
+        """Ask Stripe about every open payment and settle what moved; how many were settled."""
+        from checkout.flows import fulfil
+
+        return fulfil.payments().settled
+
+
+class Checkout(StateModel):
+    """One attempt. ``uuid`` is public and unguessable; ``total`` is in the major unit of ``currency``."""
+
+    MOVES = states.CHECKOUT_MOVES
+
+    uuid = models.UUIDField(default=uuid_module.uuid4, unique=True, editable=False)
+    action = models.ForeignKey(CheckoutAction, on_delete=models.PROTECT, related_name="+")
+    state = models.ForeignKey(CheckoutState, on_delete=models.PROTECT, related_name="+", default=states.PENDING)
+    user = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    content_type = models.ForeignKey(ContentType, on_delete=models.PROTECT)
+    object_id = models.CharField(max_length=64)
+    content_object = GenericForeignKey("content_type", "object_id")
+    description = models.TextField(blank=True)
+    total = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    repriced_total = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
+    payment_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
+    setup_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
+    claim = models.CharField(max_length=100, null=True, blank=True, unique=True, editable=False)
+    quarantine = models.TextField(blank=True)
+    asked = models.DateTimeField(null=True, blank=True)
+    settled = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    objects = CheckoutManager()
+
+    class Meta:
+        verbose_name = _("checkout")
+        verbose_name_plural = _("checkouts")
+        ordering = ("-pk",)
+        indexes = [
+            models.Index(fields=["content_type", "object_id"], name="checkout_object"),
+            models.Index(fields=["state", "action", "created"], name="checkout_open"),
+        ]
+
+    def __str__(self) -> str:
+        target = self.content_object if self.content_type_id else None
+        what = str(target) if target is not None else f"(deleted object {self.object_id or '?'})"
+        return f"{self.action_id or '?'} {what}: {self.state_id or '?'}"
+
+    @property
+    def is_payment(self) -> bool:
+        """A one-off payment by card."""
+        return self.action_id == states.PAYMENT
+
+    @property
+    def is_payment_plan(self) -> bool:
+        """The sign-up for a payment plan."""
+        return self.action_id == states.PAYMENT_PLAN
+
+    @property
+    def is_invoice(self) -> bool:
+        """To be paid by invoice."""
+        return self.action_id == states.INVOICE
+
+    @property
+    def is_manual(self) -> bool:
+        """Marked as paid by staff."""
+        return self.action_id == states.MANUAL
+
+    @property
+    def is_open(self) -> bool:
+        """Not settled yet."""
+        return self.state_id in states.OPEN
+
+    @property
+    def succeeded(self) -> bool:
+        """Settled, and well."""
+        return self.state_id == states.SUCCESS
+
+    @property
+    def failed(self) -> bool:
+        """Settled, and came to nothing."""
+        return self.state_id == states.FAIL
+
+    @property
+    def lines(self) -> list[str]:
+        """The description, line by line."""
+        return self.description.splitlines()
+
+    @property
+    def content_object_url(self) -> str:
+        """The object's own page, or nothing if it was deleted or has none."""
+        target = self.content_object
+        return target.get_absolute_url() if target is not None and hasattr(target, "get_absolute_url") else ""
+
+    @property
+    def invoice_data(self) -> "CheckoutAdditional | None":
+        """Who to invoice, where that was asked."""
+        return CheckoutAdditional.objects.filter(checkout=self).first()
+
+    @property
+    def acceptable_totals(self) -> tuple[Any, ...]:
+        """The amounts that we have asked Stripe for."""
+        return tuple(amount for amount in (self.total, self.repriced_total) if amount is not None)
+
+
+class CheckoutAdditional(models.Model):
+    """Who to invoice."""
+
+    checkout = models.OneToOneField(Checkout, on_delete=models.CASCADE, related_name="additional")
+    company_name = models.CharField(_("company"), max_length=100, blank=True)
+    contact_name = models.CharField(_("name"), max_length=100)
+    address_1 = models.CharField(_("address"), max_length=100)
+    address_2 = models.CharField(_("address, second line"), max_length=100, blank=True)
+    town = models.CharField(_("town"), max_length=100, blank=True)
+    postcode = models.CharField(_("postcode"), max_length=20, blank=True)
+    country = models.CharField(_("country"), max_length=100, blank=True)
+    email = models.EmailField(_("email"))
+    phone = models.CharField(_("phone"), max_length=50, blank=True)
+
+    class Meta:
+        verbose_name = _("invoice details")
+        verbose_name_plural = _("invoice details")
+
+    def __str__(self) -> str:
+        return self.company_name or self.contact_name

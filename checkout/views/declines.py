@@ -1,0 +1,47 @@
+"""Declined attempts, counted once each: the script reports them, and the intent shows those it did not report."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from checkout import limits
+from checkout.errors import LimitReached
+from checkout.flows import payment
+from checkout.models import Checkout
+
+SESSION_KEY = "checkout_declines"
+
+
+def reported(request: HttpRequest, checkout: Checkout) -> None:
+    """Our script saw a decline. ``LimitReached`` if it was one too many; the intent is then closed at Stripe."""
+    entry = _entry(request, checkout)
+    entry["reported"] = entry.get("reported", 0) + 1
+    _count(request, checkout)
+
+
+def seen(request: HttpRequest, checkout: Checkout, reference: str) -> None:
+    """The intent tells of a decline: count it, unless the script has reported it or it was seen before."""
+    entry = _entry(request, checkout)
+    if not reference or entry.get("seen") == reference:
+        return
+    entry["seen"] = reference
+    if not entry.pop("reported", 0):
+        _count(request, checkout)
+
+
+def _entry(request: HttpRequest, checkout: Checkout) -> dict[str, Any]:
+    request.session.modified = True
+    entries: dict[str, dict[str, Any]] = request.session.setdefault(SESSION_KEY, {})
+    while len(entries) > 20:
+        entries.pop(next(iter(entries)))
+    return entries.setdefault(str(checkout.uuid), {})
+
+
+def _count(request: HttpRequest, checkout: Checkout) -> None:
+    try:
+        limits.count_declined(request, checkout.content_object)
+    except LimitReached:
+        # the client secret is in the browser of whoever tries cards: only Stripe can make it useless
+        if checkout.is_open:
+            payment.abandon(checkout)
+        raise

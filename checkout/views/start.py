@@ -1,0 +1,38 @@
+"""Start a checkout from a host's view."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from checkout import limits, states
+from checkout.access import remember_checkout, remembered
+from checkout.contract import Payable
+from checkout.flows import payment
+from checkout.models import Checkout, CheckoutAction
+
+
+def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_object: Payable) -> Checkout:
+    """The visitor's checkout of ``content_object``: their open one, or a new one, remembered in their session.
+
+    Counts new ones against the limits before Stripe is called. Call it from a POST that is not inside a transaction.
+    Raises ``LimitReached``, ``NotPayable``, ``StripeRefused``, ``StripeUnreachable``; ``checkout.views.refused`` makes
+    a page of each.
+    """
+    slug = getattr(action, "slug", action)
+    checkout = _remembered_checkout(request, slug, content_object)
+    if checkout is None:
+        limits.check_create(request, content_object)  # type: ignore[arg-type]
+        checkout = payment.start(action=slug, content_object=content_object, user=request.user)
+    elif checkout.is_payment:
+        payment.ensure_intent(checkout)
+    remember_checkout(request, checkout)
+    return checkout
+
+
+def _remembered_checkout(request: HttpRequest, action: str, content_object: Any) -> Checkout | None:
+    uuids = remembered(request)
+    if not uuids:
+        return None
+    mine = Checkout.objects.for_content_object(content_object).filter(uuid__in=uuids)
+    found: Checkout | None = mine.filter(action_id=action, state_id__in=states.OPEN).order_by("-pk").first()
+    return found

@@ -1,0 +1,101 @@
+"""What the whole suite shares: the simulator's fixtures, seeded tables, contract check, browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from django.db.models.signals import post_migrate
+
+pytest_plugins = ["checkout.simulator.fixtures"] if find_spec("checkout.simulator.fixtures") else []
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _seed(**_signal: Any) -> None:
+    """Write the words of actions and states, which a flush has just removed, once more."""
+    from checkout.models import CheckoutAction, CheckoutState
+
+    for table in (CheckoutAction, CheckoutState):
+        rows = [table(slug=slug, name=name) for slug, name in table.WORDS.items()]
+        table.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Keep the seeded tables when a test with real transactions empties the database, whatever the order."""
+    # Connected after the migrations have run, so that it cannot hide a migration that forgot to seed.
+    post_migrate.connect(_seed, dispatch_uid="seed-after-flush")
+
+
+def _chromium() -> str | None:
+    """Where the machine's Chromium is; None stands for Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Give a headless Chromium; ``make browser`` installs one where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's loop runs in this thread, where Django would refuse synchronous database access.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def console_errors() -> list[str]:
+    """Collect what pages of ``page`` complain about; a test that provokes an error clears the list."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Any, console_errors: list[str]) -> Iterator[Any]:
+    """Give a page in a context of its own; the test fails if its console shows an error at the end."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context.set_default_timeout(15_000)
+
+    def note(message: Any) -> None:
+        if message.type == "error":
+            console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    context.on("console", note)
+    context.on("weberror", lambda problem: console_errors.append(str(problem.error)))
+    yield context.new_page()
+    context.close()
+    assert console_errors == [], "the browser's console shows errors"
+
+
+@pytest.fixture
+def site(live_server: Any, stripe_server: Any, settings: Any) -> Iterator[Any]:
+    """Give the example site on a port of its own (``site.url``), with ``stripe_server`` as its Stripe."""
+    from checkout import gateway
+    from example_checkout.settings.csp import content_security_policy
+
+    settings.STRIPE_PUBLISH_KEY = "pk_test_simulator"
+    settings.STRIPE_SECRET_KEY = "sk_test_simulator"
+    settings.CHECKOUT_STRIPE_HTTP_CLIENT = ""
+    settings.CHECKOUT_STRIPE_API_BASE = stripe_server.url
+    settings.CHECKOUT_STRIPE_JS_URL = f"{stripe_server.url}/stripe.js"
+    settings.CHECKOUT_BASE_URL = live_server.url
+    settings.CONTENT_SECURITY_POLICY = content_security_policy(stripe_server.url)
+    gateway.reset()
+    yield live_server
+    gateway.reset()

@@ -1,0 +1,1 @@
+"""Settings of the example site: ``base`` is shared; ``dev``, ``demo`` and ``test`` say where it runs."""

@@ -1,0 +1,34 @@
+"""``make demo``: a simulated Stripe, no Redis, no mail server; everything goes to ``.demo``."""
+
+import os
+
+from example_checkout.settings.csp import content_security_policy
+from example_checkout.settings.database import database
+from example_checkout.settings.local import *  # noqa: F403
+from example_checkout.settings.local import BASE_DIR
+
+DEMO = BASE_DIR / ".demo"
+for folder in ("broker", "processed", "control", "mail"):
+    (DEMO / folder).mkdir(parents=True, exist_ok=True)
+
+DEBUG = True
+DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=DEMO / "example.sqlite3")}
+
+SIMULATOR = f"http://127.0.0.1:{os.environ.get('DEMO_STRIPE_PORT', '12111')}"
+STRIPE_PUBLISH_KEY = "pk_test_simulator"
+STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
+CHECKOUT_STRIPE_API_BASE = SIMULATOR
+CHECKOUT_STRIPE_JS_URL = f"{SIMULATOR}/stripe.js"
+CHECKOUT_BASE_URL = f"http://127.0.0.1:{os.environ.get('DEMO_PORT', '8000')}"
+CONTENT_SECURITY_POLICY = content_security_policy(SIMULATOR)
+
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = DEMO / "mail"
+
+CELERY_BROKER_URL = "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "data_folder_in": DEMO / "broker",
+    "data_folder_out": DEMO / "broker",
+    "processed_folder": DEMO / "processed",
+    "control_folder": DEMO / "control",
+}

@@ -1,0 +1,18 @@
+"""The test suite: the real stripe library against the simulator in the same process."""
+
+import os
+
+from example_checkout.settings.database import database
+from example_checkout.settings.local import *  # noqa: F403
+
+DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=":memory:")}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+STRIPE_PUBLISH_KEY = "pk_test_simulator"
+STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
+CHECKOUT_STRIPE_HTTP_CLIENT = "checkout.simulator.client.default_client"
+CHECKOUT_BASE_URL = "http://testserver"
+
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
