@@ -12,7 +12,7 @@ NEEDED = [
     "static/checkout/css/checkout.css",
     "static/checkout/js/checkout.js",
     "migrations/0001_initial.py",
-    "locale",
+    "locale/en/LC_MESSAGES/django.po",
     "simulator/static",
 ]
 

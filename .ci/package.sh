@@ -15,7 +15,7 @@ tar -C "$top" --exclude=.git --exclude=.venv --exclude=.tox --exclude=.demo --ex
 ls "$work/dist"
 
 "$python" -m venv "$work/clean"
-"$work/clean/bin/python" -m pip install --quiet --disable-pip-version-check "$work"/dist/*.whl
+"$work/clean/bin/python" -m pip install -qq --disable-pip-version-check "$work"/dist/*.whl
 mkdir "$work/project"
 cp "$top/.ci/minimal_settings.py" "$top/.ci/minimal_urls.py" "$top/.ci/installed.py" "$work/project"
 cd "$work/project"

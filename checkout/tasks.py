@@ -9,13 +9,13 @@ from checkout.flows import fulfil
 from checkout.notify import send_unsent
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def payment_intent_fulfillment() -> int:
     """Settle the one-off payments that Stripe has decided; how many were settled."""
     return fulfil.payments().settled
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def send_notices() -> int:
     """Send the mail that a dead process or mail server left behind; how many were sent."""
     return send_unsent()

@@ -7,7 +7,7 @@ _project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_
 
 project = _project["name"]
 author = _project["authors"][0]["name"]
-copyright = f"2026, {author}"  # noqa: A001
+copyright = f"2026, {author}"
 release = version = _project["version"]
 
 extensions = []

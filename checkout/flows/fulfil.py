@@ -24,7 +24,7 @@ STRAGGLER_PAUSE = timedelta(hours=6)
 # An intent is made just after its checkout, but two clocks never agree.
 SLACK = timedelta(minutes=2)
 
-OnProgress = Callable[[int], None]
+OnProgress = Callable[[int], object]
 
 
 @dataclass

@@ -163,7 +163,7 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
         raise NotPayable("Only staff may mark something as paid.")
     total, currency = _payable(content_object, states.MANUAL)
     with transaction.atomic(durable=True):
-        checkout = Checkout.objects.create(
+        checkout: Checkout = Checkout.objects.create(
             action_id=states.MANUAL,
             user=_real(user),
             content_object=content_object,
@@ -195,7 +195,7 @@ def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
     """Change one's mind about how to pay: the old attempt is closed at Stripe, a new one is started."""
     if action == checkout.action_id:
         return checkout
-    target = checkout.content_object
+    target: Any = checkout.content_object
     _payable(target, action)
     if checkout.is_open:
         abandon(checkout)
@@ -235,7 +235,8 @@ def _open_checkout(action: str, content_object: Any, user: "User") -> Checkout |
 def _reprice(checkout: Checkout, total: Decimal) -> Intent:
     """Both amounts are on record while Stripe is asked, so whichever answer is lost, neither is a mismatch."""
     Checkout.objects.filter(pk=checkout.pk, state_id__in=states.OPEN).update(repriced_total=total)
-    description = "\n".join(checkout.content_object.checkout_description)
+    target: Any = checkout.content_object
+    description = "\n".join(target.checkout_description)
     intent = gateway.update_payment_intent(
         checkout.payment_intent_id,
         amount=total,

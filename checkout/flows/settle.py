@@ -20,8 +20,8 @@ def settle(checkout: Checkout, intent: Intent, *, by_audit: bool = False) -> boo
 
     Compares amount, currency, customer and uuid first: a payment that differs is put in quarantine, the staff are
     told, and nothing is fulfilled. Then, in one transaction of its own: the state moves, the host's
-    ``checkout_success`` or ``checkout_fail`` runs, and the notices are written. If the host raises, all of it is undone and
-    the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
+    ``checkout_success`` or ``checkout_fail`` runs, and the notices are written. If the host raises, all of it is undone
+    and the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
     ``checkout`` is brought up to date.
     """
     if intent.status is IntentStatus.SUCCEEDED:

@@ -30,7 +30,7 @@ class StateModel(models.Model):
         if self.state_id not in allowed or (self.state_id == "fail" and not by_audit):
             raise IllegalMove(f"{self._meta.label} {self.pk}: {self.state_id} -> {to} is not a legal move.")
         values["updated"] = timezone.now()
-        model = type(self)
+        model: Any = type(self)
         moved = model._default_manager.filter(pk=self.pk, state_id=self.state_id).update(state_id=to, **values)
         if moved:
             self.state_id = to

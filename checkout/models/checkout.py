@@ -121,13 +121,14 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
     def create_checkout(self, action: "CheckoutAction | str", content_object: "Payable", user: "User") -> "Checkout":
         """A checkout of ``content_object`` for ``user`` (who may be anonymous), with its intent at Stripe.
 
-        Returns the user's open one for the same object and action if there is one. Commits before it calls Stripe, so it
-        must not run inside a transaction. Raises ``NotPayable`` before Stripe is asked, ``StripeRefused`` and
+        Returns the user's open one for the same object and action if there is one. Commits before it calls Stripe,
+        so it must not run inside a transaction. Raises ``NotPayable`` before Stripe is asked, ``StripeRefused`` and
         ``StripeUnreachable`` after (calling it again is then safe and makes no second intent).
         """
         from checkout.flows import payment
 
-        return payment.start(action=getattr(action, "slug", action), content_object=content_object, user=user)
+        slug = action if isinstance(action, str) else action.slug
+        return payment.start(action=slug, content_object=content_object, user=user)
 
     def manual(self, content_object: "Payable", current_user: "User") -> "Checkout":
         """Mark ``content_object`` as paid without Stripe. Staff only: raises ``NotPayable`` for anybody else."""

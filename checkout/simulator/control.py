@@ -17,6 +17,7 @@ from checkout.simulator.engine import Response, Simulator
 from checkout.simulator.trouble import CALLS, EVENTS
 
 PREFIX = "/_simulator/"
+_ICON_PATH = "/favicon.ico"
 _SCRIPT_PATHS = ("/stripe.js", "/endive/stripe.js")
 _SCRIPT_PARTS = (
     "wire.js",
@@ -60,7 +61,7 @@ class BadRequest(Exception):
 
 def is_control_path(path: str) -> bool:
     """Say whether ``path`` is ours rather than Stripe's API."""
-    return path.startswith(PREFIX) or path in _SCRIPT_PATHS
+    return path.startswith(PREFIX) or path in (*_SCRIPT_PATHS, _ICON_PATH)
 
 
 def post_webhook(url: str, body: bytes, headers: Mapping[str, str]) -> int:
@@ -99,6 +100,8 @@ class Control:
         """Answer one call."""
         if path in _SCRIPT_PATHS:
             return _script()
+        if path == _ICON_PATH:
+            return Response(204, {"Cache-Control": "max-age=86400"}, b"")
         name = path.removeprefix(PREFIX).strip("/")
         try:
             if name.startswith("static/"):
@@ -119,9 +122,7 @@ class Control:
             raise BadRequest(f'Name one of these troubles in "name": {", ".join(_TROUBLE_NAMES)}.')
         unknown = sorted(set(options) - _TROUBLE_OPTIONS)
         if unknown:
-            raise BadRequest(
-                f"Unknown option {unknown[0]!r}. Options: {', '.join(sorted(_TROUBLE_OPTIONS))}."
-            )
+            raise BadRequest(f"Unknown option {unknown[0]!r}. Options: {', '.join(sorted(_TROUBLE_OPTIONS))}.")
         try:
             self.simulator.trouble.add(name, **options)
         except (TypeError, ValueError) as wrong:
@@ -165,9 +166,7 @@ class Control:
         kind = _STATIC.get(name)
         return _static(name, kind) if kind else _json(404, _message("The simulator has no such file."))
 
-    def _redirect(
-        self, method: str, intent_id: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> Response:
+    def _redirect(self, method: str, intent_id: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Show the bank's page, or take its answer and go back to the shop's ``return_url``."""
         if method == "GET":
             return Response(200, {"Content-Type": "text/html; charset=utf-8"}, _PAGE.encode())
@@ -176,9 +175,7 @@ class Control:
         intent = self._outcome(intent_id, outcome, None)
         if not return_url:
             raise BadRequest(f"{escape(intent_id)} was confirmed without a return_url.")
-        return Response(
-            303, {"Location": return_address(return_url, intent), "Cache-Control": "no-store"}, b""
-        )
+        return Response(303, {"Location": return_address(return_url, intent), "Cache-Control": "no-store"}, b"")
 
     def _return_url(self, intent_id: str) -> str:
         kind = "setup_intents" if intent_id.startswith("seti_") else "payment_intents"

@@ -24,6 +24,9 @@ FLOORS: list[set[str]] = [
 UNPLACED = {"__init__", "accounts", "apps", "checks", "migrations"}
 # Public manager methods are a facade: they import their flow inside the method.
 FACADE = ("models", "flows")
+EVERYTHING = ("Exception", "BaseException")
+# Where a host's own code runs, which may raise anything; each logs it and goes on.
+GUARDS = {("flows/settle.py", "guarded")}
 WEBHOOK_DOOR = "checkout.views.webhook"
 
 
@@ -193,7 +196,7 @@ def test_words_are_pure_python() -> None:
             for path in production_files()
             if room(dotted(path)) in WORDS - {"conf", "contract"}
             for found in imports(path)
-            if is_in(found.target, "django") and not is_in(found.target, "django.utils.translation")
+            if is_in(found.target, "django") and not is_in(found.target, "django.utils")
         ]
     )
 
@@ -254,13 +257,24 @@ def test_stripe_is_simulated_and_never_patched() -> None:
     complain(broken)
 
 
+def broad_excepts(path: Path) -> Iterator[ast.ExceptHandler]:
+    """The handlers of a file that catch everything, but for those in a function of ``GUARDS``."""
+    guards = {name for file, name in GUARDS if PACKAGE / file == path}
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef) and node.name in guards:
+            continue
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in EVERYTHING):
+            yield node
+        waiting.extend(ast.iter_child_nodes(node))
+
+
 def test_no_broad_except() -> None:
     complain(
         [
-            f"{path.relative_to(TOP)}:{node.lineno} catches everything: name what can happen"
+            f"{path.relative_to(TOP)}:{handler.lineno} catches everything: name what can happen"
             for path in production_files() + simulator_files()
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ExceptHandler)
-            and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+            for handler in broad_excepts(path)
         ]
     )

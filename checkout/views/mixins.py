@@ -41,7 +41,8 @@ class CheckoutByUuidMixin:
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Never inside ``ATOMIC_REQUESTS``: each step commits before Stripe is asked."""
-        return transaction.non_atomic_requests(super().as_view(**initkwargs))  # type: ignore[misc]
+        view: Callable[..., HttpResponseBase] = super().as_view(**initkwargs)  # type: ignore[misc]
+        return transaction.non_atomic_requests(view)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Every refusal becomes a page with the right status."""
@@ -171,13 +172,15 @@ class CheckoutMixin(CheckoutByUuidMixin):
 
     def _choose(self, checkout: Checkout) -> HttpResponseBase:
         action = self.request.POST.get("action", "")
-        limits.check_create(self.request, checkout.content_object)
+        target: Any = checkout.content_object
+        limits.check_create(self.request, target)
         chosen = payment.choose(checkout, action=action, user=self.request.user)
         remember_checkout(self.request, chosen)
         match = self.request.resolver_match
         if match is None:
             raise Http404("No such page.")
-        return redirect(match.view_name, *match.args, **{**match.kwargs, "uuid": chosen.uuid})
+        response: HttpResponseBase = redirect(match.view_name, *match.args, **{**match.kwargs, "uuid": chosen.uuid})
+        return response
 
     def _invoice(self, checkout: Checkout) -> HttpResponseBase:
         self.object = checkout
@@ -195,8 +198,8 @@ class CheckoutMixin(CheckoutByUuidMixin):
 class CheckoutSuccessMixin(CheckoutByUuidMixin):
     """The page to which a customer returns: ``class SuccessView(CheckoutSuccessMixin, DetailView)``.
 
-    Asks Stripe and settles before it answers. While the bank has not decided it shows ``waiting_template_name``, which asks
-    the same address for JSON until there is an answer.
+    Asks Stripe and settles before it answers. While the bank has not decided it shows ``waiting_template_name``,
+    which asks the same address for JSON until there is an answer.
     """
 
     template_name = "checkout/checkout_success.html"

@@ -18,7 +18,7 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     Raises ``LimitReached``, ``NotPayable``, ``StripeRefused``, ``StripeUnreachable``; ``checkout.views.refused`` makes
     a page of each.
     """
-    slug = getattr(action, "slug", action)
+    slug = action if isinstance(action, str) else action.slug
     checkout = _remembered_checkout(request, slug, content_object)
     if checkout is None:
         limits.check_create(request, content_object)  # type: ignore[arg-type]

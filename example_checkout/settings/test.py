@@ -5,6 +5,8 @@ import os
 from example_checkout.settings.database import database
 from example_checkout.settings.local import *  # noqa: F403
 
+# For management commands; pytest-django turns it off, and with it nothing of ours changes.
+DEBUG = True
 DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=":memory:")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         total = Checkout.objects.open_payments().count()
         with tqdm(total=total, unit="checkout", disable=None, file=self.stderr) as bar:
             try:
-                report = fulfil.payments(dry_run=options["dry_run"], on_progress=bar.update)
+                report = fulfil.payments(dry_run=options["dry_run"], on_progress=lambda done: bar.update(done))
             except CheckoutError as error:
                 raise CommandError(f"Stripe could not be asked: {error} Nothing is lost: run it again.") from error
         if options["verbosity"] > 1 or options["dry_run"] or report.settled:
