@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import signal
+import socket
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -38,39 +41,52 @@ def _fail(message: str, *, status: int) -> int:
     return status
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until stopped. Returns 0 after a stop, 1 if the port is taken, 2 for a refused argument."""
-    options = _parser().parse_args(arguments)
+def _open(host: str, port: int) -> socket.socket | str:
+    from checkout.simulator.server import open_socket
+
     try:
-        from checkout.simulator.server import App, make_server, open_socket, url_of
-    except ModuleNotFoundError as missing:
-        return _fail(f"{missing.name} is not installed.", status=2)
-    host, port = options.listen
-    try:
-        sock = open_socket(host, port)
-    except ValueError as refused:
-        return _fail(str(refused), status=2)
+        return open_socket(host, port)
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            return _fail(f"port {port} is in use. Stop what listens there, or choose another port.", status=1)
-        return _fail(f"cannot listen on {host}:{port}: {problem.strerror}", status=1)
+            return f"port {port} is in use. Stop what listens there, or choose another port."
+        return f"cannot listen on {host}:{port}: {problem.strerror}"
+
+
+def _serve(sock: socket.socket, data_file: str | None, latency: float) -> None:
     from checkout.simulator.engine import Simulator
+    from checkout.simulator.server import App, make_server, url_of
 
     url = url_of(sock)
-    try:
-        server = make_server(
-            App(Simulator(data_file=options.data, origin=url), latency=options.latency_ms / 1000)
-        )
-    except ModuleNotFoundError as missing:
-        sock.close()
-        needed = 'pip install "django-sca-checkout[simulator]"'
-        return _fail(f"{missing.name} is not installed: {needed}", status=2)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again after its own clean stop; that must not kill us on the way out.
-        signal.signal(number, lambda *_: None)
-    print(f"Stripe simulator at {url} (stop it with Ctrl+C)", flush=True)
-    with sock:
+    with contextlib.closing(Simulator(data_file=data_file, origin=url)) as simulator:
+        server = make_server(App(simulator, latency=latency))
+
+        def stop(*_: object) -> None:
+            server.should_exit = True
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn raises the signal again after its own clean stop; that must not kill us on the way out.
+            signal.signal(number, stop)
+        print(f"Stripe simulator at {url} (stop it with Ctrl+C)", flush=True)
         server.run(sockets=[sock])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until stopped. Returns 0 after a stop, 1 if it cannot start, 2 for a refused argument."""
+    options = _parser().parse_args(arguments)
+    for name in ("stripe", "uvicorn"):
+        if find_spec(name) is None:
+            return _fail(f'{name} is missing: pip install "django-sca-checkout[simulator]"', status=1)
+    try:
+        sock = _open(*options.listen)
+    except ValueError as refused:
+        return _fail(str(refused), status=2)
+    if isinstance(sock, str):
+        return _fail(sock, status=1)
+    with sock:
+        try:
+            _serve(sock, options.data, options.latency_ms / 1000)
+        except OSError as problem:
+            return _fail(f"cannot keep the state in {options.data}: {problem}", status=1)
     return 0
 
 

@@ -50,7 +50,9 @@ def create_endpoint(call: Call, params: Obj) -> Obj:
     """POST /v1/webhook_endpoints"""
     parts = urlsplit(params["url"])
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise invalid("Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url")
+        raise invalid(
+            "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
+        )
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise invalid("Invalid URL: URL must use https.", code="url_invalid", param="url")
     if len(call.store.kinds["webhook_endpoint"]) >= _MOST_ENDPOINTS:

@@ -86,13 +86,14 @@ def check_return_url(call: Call, intent: Obj, params: Obj) -> None:
     if call.browser or params.get("return_url") or params.get("use_stripe_sdk"):
         return
     if automatic and automatic.get("enabled") and automatic.get("allow_redirects") != "never":
+        embedded: dict[str, Any] = {intent["object"]: render(intent)}
         raise refused(
             "This intent is configured to accept payment methods enabled in your Dashboard. Because some of "
             "these payment methods might redirect your customer off of your page, you must provide a "
             "`return_url`. If you don't want to accept redirect-based payment methods, set "
             "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` "
             "to `never` when creating Setup Intents and Payment Intents.",
-            **{intent["object"]: render(intent)},
+            **embedded,
         )
 
 

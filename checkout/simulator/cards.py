@@ -64,9 +64,7 @@ DECLINES = {
     "card_velocity_exceeded": _no(
         "card_velocity_exceeded", None, "Your card was declined for making repeated attempts too frequently."
     ),
-    "expired_card": Decline(
-        "expired_card", "expired_card", "Your card has expired.", _CONFIRM, param="exp_month"
-    ),
+    "expired_card": Decline("expired_card", "expired_card", "Your card has expired.", _CONFIRM, param="exp_month"),
     "incorrect_cvc": Decline(
         "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.", _CONFIRM, param="cvc"
     ),
@@ -152,9 +150,7 @@ _TABLE = (
     Card("4000000000002685", "createDisputeProductNotReceived", disputes=("product_not_received",)),
     Card("4000000000001976", "createDisputeInquiry", disputes=("fraudulent",), inquiry=True),
     Card("4000000000005423", "createIssuerFraudRecord"),
-    Card(
-        "4000000404000079", "createMultipleDisputes", disputes=("fraudulent", "product_not_received")
-    ),
+    Card("4000000404000079", "createMultipleDisputes", disputes=("fraudulent", "product_not_received")),
     Card("4000000000007726", "pendingRefund", refund="pending"),
     Card("4000000000005126", "refundFail", refund="fail"),
     Card("4000000000000077", "bypassPending", bypass_pending=True),
@@ -163,9 +159,7 @@ _TABLE = (
 BY_NUMBER = {card.number: card for card in _TABLE}
 BY_NAME = {card.name: card for card in _TABLE}
 # This one answers only to its name.
-BY_NAME["chargeDeclinedFraudulent"] = Card(
-    "4000000000000019", "chargeDeclinedFraudulent", decline=_NO["fraudulent"]
-)
+BY_NAME["chargeDeclinedFraudulent"] = Card("4000000000000019", "chargeDeclinedFraudulent", decline=_NO["fraudulent"])
 BY_NAME["amex_threeDSecureNotSupported"] = BY_NAME["amex"]
 BY_NAME["chargeDeclined"] = BY_NAME["visa_chargeDeclined"]
 BY_NAME["chargeDeclinedInsufficientFunds"] = BY_NAME["visa_chargeDeclinedInsufficientFunds"]

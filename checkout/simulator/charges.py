@@ -169,9 +169,7 @@ def _settle_later(call: Call, charge: Obj) -> None:
     call.emit("charge.updated", charge, {"balance_transaction": None})
 
 
-def book(
-    call: Call, kind: str, source: str, amount: int, currency: str, fee: int = 0, at_once: bool = False
-) -> Obj:
+def book(call: Call, kind: str, source: str, amount: int, currency: str, fee: int = 0, at_once: bool = False) -> Obj:
     """An entry in the balance."""
     names = {"refund_failure": "refund_failure", "adjustment": "dispute"}
     fees = {
@@ -228,6 +226,4 @@ def update(call: Call, params: Obj) -> Obj:
 
 def list_all(call: Call, params: Obj) -> Obj:
     """GET /v1/charges"""
-    return page(
-        call, "charge", params, customer=params.get("customer"), payment_intent=params.get("payment_intent")
-    )
+    return page(call, "charge", params, customer=params.get("customer"), payment_intent=params.get("payment_intent"))

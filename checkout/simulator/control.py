@@ -90,7 +90,7 @@ class Control:
             ("DELETE", "trouble"): self._clear_trouble,
             ("POST", "clock"): self._clock,
             ("POST", "reset"): self._reset,
-            ("GET", "calls"): lambda body: {"calls": list(self.simulator.calls)},
+            ("GET", "calls"): lambda body: {"calls": dict(self.simulator.calls)},
             ("GET", "events"): lambda body: {"events": list(self.simulator.events)},
             ("POST", "deliver"): lambda body: {"delivered": self.simulator.deliver_pending(post_webhook)},
             ("POST", "authenticate"): self._authenticate,

@@ -81,9 +81,7 @@ class Publisher:
 
     def due(self, now: int) -> list[Obj]:
         """The deliveries to make now, in order; they are marked as being sent."""
-        ready = [
-            one for one in self._store.kinds["delivery"].values() if one["due"] <= now and not one["sending"]
-        ]
+        ready = [one for one in self._store.kinds["delivery"].values() if one["due"] <= now and not one["sending"]]
         ready.sort(key=lambda one: one["place"])
         for one in ready:
             one["sending"] = True
@@ -123,6 +121,4 @@ class Publisher:
 
 def wants(endpoint: Obj, kind: str) -> bool:
     """Whether an endpoint asked for events of that type."""
-    return endpoint["status"] == "enabled" and (
-        "*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"]
-    )
+    return endpoint["status"] == "enabled" and ("*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"])

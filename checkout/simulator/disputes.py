@@ -91,7 +91,9 @@ def blocks_refund(call: Call, charge: Obj) -> bool:
     if not charge["disputed"]:
         return False
     disputes = (one for one in call.store.kinds["dispute"].values() if one["charge"] == charge["id"])
-    return any(one["status"] not in ("won", "prevented") and not one["status"].startswith("warning") for one in disputes)
+    return any(
+        one["status"] not in ("won", "prevented") and not one["status"].startswith("warning") for one in disputes
+    )
 
 
 def update(call: Call, params: Obj) -> Obj:
@@ -176,6 +178,4 @@ def retrieve(call: Call, params: Obj) -> Obj:
 
 def list_all(call: Call, params: Obj) -> Obj:
     """GET /v1/disputes"""
-    return page(
-        call, "dispute", params, charge=params.get("charge"), payment_intent=params.get("payment_intent")
-    )
+    return page(call, "dispute", params, charge=params.get("charge"), payment_intent=params.get("payment_intent"))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import payments, setup_intents
+from . import gate, payments, setup_intents
 from .account import add_endpoint
-from .call import API_VERSION, Account, Call
+from .call import Account, Call
 from .clock import Clock
-from .deliveries import Publisher
+from .deliveries import Post, Publisher
 from .errors import ConnectionLost, StripeFault, invalid
 from .forms import decode
 from .idempotency import Keys, in_use
@@ -25,8 +24,7 @@ from .schedule import Agenda
 from .store import Obj, Store
 from .trouble import Trouble
 
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.\w+)?\Z")
-_BROWSER_EXTRAS = ("key", "client_secret", "_stripe_version", "_stripe_account", "expected_payment_method_type")
+_OUTCOMES = ("complete", "fail", "cancel")
 
 
 @dataclass
@@ -43,10 +41,12 @@ class Response:
 class _Request:
     method: str
     path: str
-    query: str
     headers: dict[str, str]
-    body: str
+    raw: str
+    version: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    #: The request id that a replayed answer was first given under.
+    original: str | None = None
 
 
 class Simulator:
@@ -56,16 +56,22 @@ class Simulator:
         self, data_file: str | None = None, origin: str = "http://127.0.0.1:12111", start: int | None = None
     ) -> None:
         self._lock = threading.RLock()
-        store = Store(data_file)
+        self._store = Store(data_file)
         self.clock = Clock(start, self._run_due)
         if start is None:
-            self.clock.offset = store.get_meta("offset") or 0
+            self.clock.offset = self._store.get_meta("offset") or 0
+        self._saved_offset = self.clock.offset
         self.trouble = Trouble()
-        self._account = Account(store, self.clock, self.trouble, origin, Agenda(), Publisher(store))
-        self._account.agenda.load(self._account)
-        self._keys = Keys(store)
-        for delivery in store.kinds["delivery"].values():
+        self._publisher = Publisher(self._store)
+        self._agenda = Agenda()
+        self._account = Account(
+            self._store, self.clock, self.trouble, origin.rstrip("/"), self._agenda, self._publisher
+        )
+        self._agenda.load(self._account)
+        self._keys = Keys(self._store)
+        for delivery in self._store.kinds["delivery"].values():
             delivery["sending"] = False
+        #: Keep every exchange in ``exchanges`` when true.
         self.record = False
         self.exchanges: list[dict[str, Any]] = []
         self.calls: Counter[str] = Counter()
@@ -77,19 +83,19 @@ class Simulator:
 
     @origin.setter
     def origin(self, origin: str) -> None:
-        self._account.origin = origin
+        self._account.origin = origin.rstrip("/")
 
     @property
     def events(self) -> list[Obj]:
         """Every event, oldest first."""
         with self._lock:
-            return [render(one) for one in self._account.store.kinds["event"].values()]
+            return [render(one) for one in self._store.kinds["event"].values()]
 
     def reset(self) -> None:
         """Forget everything: objects, trouble, recorded calls."""
         with self._lock:
-            self._account.store.clear()
-            self._account.agenda.load(self._account)
+            self._store.clear()
+            self._agenda.load(self._account)
             self._keys.clear()
             self.trouble.clear()
             self.exchanges.clear()
@@ -98,23 +104,24 @@ class Simulator:
     def close(self) -> None:
         """Write and close the data file."""
         with self._lock:
-            self._account.store.close()
+            self._commit()
+            self._store.close()
 
-    # -- requests
+    # Requests
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one request; ``target`` is path and query."""
+        """Answer one request; ``target`` is path and query. Raises ``ConnectionLost`` for trouble on the wire."""
         path, _, query = target.partition("?")
         lower = {name.lower(): value for name, value in headers.items()}
-        request = _Request(method.upper(), path, query, lower, body.decode("utf-8", "replace"))
+        raw = "&".join(part for part in (query, body.decode("utf-8", "replace")) if part)
+        request = _Request(method.upper(), path, lower, raw)
         with self._lock:
             return self._handle(request)
 
     def _handle(self, request: _Request) -> Response:
-        store = self._account.store
         call = Call(
             self._account,
-            request_id=f"req_{store.token(14)}",
+            request_id=f"req_{self._store.token(14)}",
             method=request.method,
             path=request.path,
             idempotency_key=request.headers.get("idempotency-key") if request.method == "POST" else None,
@@ -125,19 +132,187 @@ class Simulator:
         slow = take("slow", request.method, request.path)
         delay = (slow.delay or 1.0) if slow else 0.0
         self._run_overdue()
-        replayed = False
         try:
-            status, answer, replayed = self._answer(call, request, delay)
+            status, body = self._answer(call, request, delay)
         except StripeFault as fault:
-            status, answer = fault.status, _encode({"error": fault.fields})
-        if not self.clock.frozen:
-            store.set_meta("offset", self.clock.offset)
-        store.commit()
+            status, body = fault.status, _encode({"error": fault.fields})
+        self._commit()
+        if self.record:
+            self._record(call, request, status, body)
         if take("timeout_after_commit", request.method, request.path):
             raise ConnectionLost(after_commit=True)
-        if self.record:
-            self._record(call, request, status, answer)
-        return Response(status, self._headers(call, request, replayed), answer, delay)
+        return Response(status, self._headers(call, request), body, delay)
 
-    def _answer(self, call: Call, request: _Request, delay: float) -> tuple[int, bytes, bytes | str | bool]:
-        raise NotImplementedError
+    def _answer(self, call: Call, request: _Request, delay: float) -> tuple[int, bytes]:
+        params = decode(request.raw)
+        request.params = params
+        browser = gate.api_key(request.headers, params).startswith("pk_")
+        request.version = gate.check_version(request.headers)
+        self._limit(call, request)
+        found = find_route(request.method, request.path)
+        if found is None:
+            self.calls[f"{request.method} {request.path}"] += 1
+            raise StripeFault(
+                404,
+                f"Unrecognized request URL ({request.method}: {request.path}). Please see "
+                "https://stripe.com/docs or we can help at https://support.stripe.com/.",
+                saved=False,
+            )
+        route, call.ids = found
+        self.calls[f"{route.method} {route.template}"] += 1
+        fingerprint = Keys.fingerprint(request.method, request.path, params) if call.idempotency_key else ""
+        kept = self._keys.lookup(call, fingerprint)
+        if kept is not None:
+            request.original = kept["request"]
+            return int(kept["status"]), kept["body"].encode()
+        try:
+            status, body = 200, _encode(self._perform(call, route, params, browser))
+        except StripeFault as fault:
+            status, body = fault.status, _encode({"error": fault.fields})
+            if not fault.saved:
+                return status, body
+        self._keys.keep(call, fingerprint, status, body, delay)
+        return status, body
+
+    def _limit(self, call: Call, request: _Request) -> None:
+        """What Stripe's own limits answer, before idempotency is looked at."""
+        if self.trouble.take("rate_limit", request.method, request.path):
+            raise StripeFault(
+                429,
+                "Request rate limit exceeded. You can learn more about rate limits here "
+                "https://stripe.com/docs/rate-limits.",
+                code="rate_limit",
+                saved=False,
+            )
+        if self.trouble.take("conflict", request.method, request.path):
+            raise in_use(call.idempotency_key)
+
+    def _perform(self, call: Call, route: Route, params: dict[str, Any], browser: bool) -> Obj:
+        if self.trouble.take("server_error", call.method, call.path):
+            raise StripeFault(500, "An unexpected error occurred.", kind="api_error")
+        if route.intent_write and "payment_method_types" in params:
+            raise invalid(
+                "The payment_method_types parameter is no longer supported. Use allowed_payment_method_types, "
+                "excluded_payment_method_types or automatic_payment_methods.",
+                code="payment_method_types_no_longer_supported",
+                param="payment_method_types",
+            )
+        params = dict(params)
+        if browser:
+            gate.admit_browser(call, route, params)
+        if route.browser:
+            gate.take_client_secret(call, params)
+        checked = spec_for(route.operation).check(params, "")
+        paths = checked.pop("expand", None) or []
+        body = route.handler(call, checked)
+        return expand(self._store, body, paths) if paths else body
+
+    def _headers(self, call: Call, request: _Request) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Request-Id": call.request_id or "",
+            "Stripe-Version": request.version or request.headers.get("stripe-version", ""),
+        }
+        if call.idempotency_key is not None:
+            headers["Idempotency-Key"] = call.idempotency_key
+            headers["Original-Request"] = request.original or call.request_id or ""
+        if request.original is not None:
+            headers["Idempotent-Replayed"] = "true"
+        return headers
+
+    def _record(self, call: Call, request: _Request, status: int, body: bytes) -> None:
+        self.exchanges.append(
+            {
+                "method": request.method,
+                "path": request.path,
+                "params": request.raw,
+                "status": status,
+                "body": json.loads(body),
+                "browser": call.browser,
+            }
+        )
+
+    # The clock
+
+    def _run_due(self, until: int) -> None:
+        with self._lock:
+            self._agenda.run_due(self._account, until)
+            self._commit()
+
+    def _run_overdue(self) -> None:
+        due = self._agenda.next_due()
+        if due is not None and due <= self.clock.now():
+            self._agenda.run_due(self._account, self.clock.now())
+
+    def _commit(self) -> None:
+        if self.clock.offset != self._saved_offset:
+            self._saved_offset = self.clock.offset
+            self._store.set_meta("offset", self._saved_offset)
+        self._store.commit()
+
+    # 3-D Secure
+
+    def authenticate(self, intent_id: str, outcome: str, client_secret: str | None = None) -> Obj:
+        """What the customer does when the bank asks: ``complete``, ``fail`` or ``cancel``."""
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"the outcome is one of {', '.join(_OUTCOMES)}, not {outcome!r}")
+        with self._lock:
+            kind = "setup_intent" if intent_id.startswith("seti_") else "payment_intent"
+            intent = self._store.get(kind, intent_id)
+            if intent is None:
+                raise LookupError(f"no such intent: {intent_id}")
+            if client_secret is not None and client_secret != intent["client_secret"]:
+                raise ValueError("the client secret is not that of the intent")
+            if intent["status"] != "requires_action":
+                raise ValueError(f"{intent_id} asks for nothing: it is {intent['status']}")
+            call = Call(self._account, path=f"/v1/{kind}s/{intent_id}/authenticate")
+            module = setup_intents if kind == "setup_intent" else payments
+            module.authenticated(call, intent, outcome == "complete")
+            self._commit()
+            return render(intent)
+
+    # Webhooks
+
+    def add_webhook_endpoint(self, url: str, secret: str, events: tuple[str, ...] = ("*",)) -> Obj:
+        """Register an endpoint whose secret is known beforehand (the API makes one up)."""
+        with self._lock:
+            for endpoint in self._store.kinds["webhook_endpoint"].values():
+                if endpoint["url"] == url:
+                    endpoint["_secret"], endpoint["enabled_events"] = secret, list(events)
+                    self._store.touch(endpoint)
+                    self._commit()
+                    return render(endpoint)
+            made = add_endpoint(Call(self._account), {"url": url, "enabled_events": list(events)}, secret)
+            self._commit()
+            return render(made)
+
+    def has_pending_deliveries(self) -> bool:
+        """Whether any delivery is still to be made, now or later."""
+        with self._lock:
+            return bool(self._store.kinds["delivery"])
+
+    def deliver_pending(self, post: Post) -> int:
+        """Make the deliveries that are due, in order; ``post(url, body, headers)`` answers a status.
+
+        A status other than 2xx, or an ``OSError`` from ``post``, is a failure, and is retried later.
+        """
+        with self._lock:
+            self._run_overdue()
+            due = self._publisher.due(self.clock.now())
+        for delivery in due:
+            with self._lock:
+                wanted = self._publisher.request_for(delivery, self.clock.now())
+            if wanted is None:
+                continue
+            try:
+                status = post(*wanted)
+            except OSError:
+                status = 0
+            with self._lock:
+                self._publisher.settle(delivery, status, self.clock.now())
+                self._commit()
+        return len(due)
+
+
+def _encode(body: Obj) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()

@@ -72,6 +72,7 @@ def stripe_simulator(settings: Any) -> Iterator[Simulator]:
     _forget_stripe_client()
     yield simulator
     client.set_simulator(None)
+    simulator.close()
     _forget_stripe_client()
 
 

@@ -21,9 +21,7 @@ _CARD_OPTIONS = {"installments": None, "mandate_options": None, "network": None,
 
 def unexpected(intent: Obj, message: str, param: str | None = None) -> StripeFault:
     """The wrong moment for what was asked."""
-    return refused(
-        message, code="payment_intent_unexpected_state", param=param, payment_intent=render(intent)
-    )
+    return refused(message, code="payment_intent_unexpected_state", param=param, payment_intent=render(intent))
 
 
 def _find(call: Call) -> Obj:
@@ -69,7 +67,7 @@ def create(call: Call, params: Obj) -> Obj:
     intent = _new(call, params, currency, extra)
     call.emit("payment_intent.created", intent)
     if method is not None:
-        check_usable(method, intent["customer"], payment_intent=render(intent))
+        check_usable(method, intent["customer"], intent)
         intent["payment_method"] = method["id"]
         intent["status"] = "requires_confirmation"
         call.store.touch(intent)
@@ -166,7 +164,7 @@ def update(call: Call, params: Obj) -> Obj:
         intent["customer"] = live_customer(call, params["customer"])["id"]
     method = method_from(call, params)
     if method is not None:
-        check_usable(method, intent["customer"], payment_intent=render(intent))
+        check_usable(method, intent["customer"], intent)
         intent["payment_method"], intent["status"] = method["id"], "requires_confirmation"
         intent["next_action"] = None
     elif params.get("payment_method") == "":
@@ -178,9 +176,7 @@ def update(call: Call, params: Obj) -> Obj:
     if "shipping" in params:
         intent["shipping"] = shipping(params["shipping"])
     if "payment_method_options" in params:
-        intent["payment_method_options"] = _options(
-            intent["payment_method_options"], params["payment_method_options"]
-        )
+        intent["payment_method_options"] = _options(intent["payment_method_options"], params["payment_method_options"])
     if "allowed_payment_method_types" in params or "excluded_payment_method_types" in params:
         intent.update(allowed_types(params))
     intent["last_payment_error"] = None
@@ -189,9 +185,9 @@ def update(call: Call, params: Obj) -> Obj:
 
 
 def _update_money(intent: Obj, params: Obj) -> None:
-    amount = params.get("amount", intent["amount"])
+    amount = params["amount"] if "amount" in params else intent["amount"]
     check_positive(amount)
-    currency = check_currency(params.get("currency", intent["currency"]))
+    currency = check_currency(params["currency"] if "currency" in params else intent["currency"])
     if "amount" in params or "currency" in params:
         check_amount(amount, currency)
         intent["amount"], intent["currency"] = amount, currency
@@ -209,16 +205,12 @@ def confirm(call: Call, params: Obj) -> Obj:
         )
         raise unexpected(intent, f"You cannot confirm this PaymentIntent because {reason}.")
     if call.browser and intent["confirmation_method"] == "manual":
-        raise invalid(
-            "This PaymentIntent's confirmation_method is manual: it can only be confirmed with a secret key."
-        )
+        raise invalid("This PaymentIntent's confirmation_method is manual: it can only be confirmed with a secret key.")
     update_fields(intent, params, ("receipt_email", "setup_future_usage"))
     if "shipping" in params:
         intent["shipping"] = shipping(params["shipping"])
     if "payment_method_options" in params:
-        intent["payment_method_options"] = _options(
-            intent["payment_method_options"], params["payment_method_options"]
-        )
+        intent["payment_method_options"] = _options(intent["payment_method_options"], params["payment_method_options"])
     if "allowed_payment_method_types" in params or "excluded_payment_method_types" in params:
         intent.update(allowed_types(params))
     confirm_with(call, intent, method_from(call, params), params)
@@ -269,7 +261,7 @@ def capture(call: Call, params: Obj) -> Obj:
             f"{intent['status']}. Only a PaymentIntent with one of the following statuses may be captured: "
             "requires_capture.",
         )
-    amount = params.get("amount_to_capture", intent["amount_capturable"])
+    amount = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]
     check_positive(amount, "amount_to_capture")
     if amount > intent["amount_capturable"]:
         raise refused(

@@ -95,9 +95,7 @@ def from_details(call: Call, given: Obj, card: Any) -> Obj:
     numbers = [str(card[name]) for name in ("exp_month", "exp_year")]
     for name, value in zip(("exp_month", "exp_year"), numbers, strict=True):
         if not value.isdecimal():
-            raise invalid(
-                f"Invalid integer: {value}", code="parameter_invalid_integer", param=f"card[{name}]"
-            )
+            raise invalid(f"Invalid integer: {value}", code="parameter_invalid_integer", param=f"card[{name}]")
     month, year = (int(value) for value in numbers)
     today = datetime.datetime.fromtimestamp(call.now, datetime.UTC)
     cvc = str(card["cvc"]) if card.get("cvc") else None
@@ -116,15 +114,17 @@ def for_use(call: Call, ident: str, param: str = "payment_method", status: int =
     return _new(call, card, 8, _next_year(call), True, {})
 
 
-def check_usable(method: Obj, customer: str | None, **intent: Obj) -> None:
+def check_usable(method: Obj, customer: str | None, intent: Obj | None = None) -> None:
     """Refuse a payment method that is somebody else's, detached or used up."""
+    embedded: dict[str, Any] = {intent["object"]: render(intent)} if intent else {}
+    for_payment = "payment_intent" in embedded
     if method["_detached"]:
         raise refused(
             "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, "
             "shared with a connected account without Customer attachment, or was detached from a Customer. "
             "It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer "
             "first.",
-            **intent,
+            **embedded,
         )
     owner = method["customer"]
     if owner is not None and customer is None:
@@ -132,20 +132,20 @@ def check_usable(method: Obj, customer: str | None, **intent: Obj) -> None:
             f"The payment method you provided is attached to a customer so for security purposes you must "
             f"provide the customer in the request: {owner}.",
             code="parameter_missing",
-            param="source" if "payment_intent" in intent else "customer",
-            **intent,
+            param="source" if for_payment else "customer",
+            **embedded,
         )
     if owner is not None and owner != customer:
         raise refused(
             f"PaymentMethod {method['id']} does not belong to customer {customer}.",
             param="payment_method",
-            **intent,
+            **embedded,
         )
     if owner is None and method["_used"]:
         raise refused(
             "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment. "
             "It may not be used again.",
-            **intent,
+            **embedded,
         )
 
 
@@ -164,7 +164,12 @@ def attach_to(call: Call, method: Obj, customer: Obj) -> None:
     if card.decline and not card.charges_only and card.asks == "never":
         no = card.decline
         raise StripeFault(
-            402, no.message, kind="card_error", code=no.code, decline_code=no.reason, advice_code=no.advice,
+            402,
+            no.message,
+            kind="card_error",
+            code=no.code,
+            decline_code=no.reason,
+            advice_code=no.advice,
             param=no.param,
         )
     keep(call, method, customer["id"])
@@ -204,9 +209,7 @@ def update(call: Call, params: Obj) -> Obj:
     card = params.get("card") or {}
     month = card.get("exp_month", method["card"]["exp_month"])
     if not 1 <= month <= 12:
-        raise invalid(
-            "Your card's expiration month is invalid.", code="invalid_expiry_month", param="card[exp_month]"
-        )
+        raise invalid("Your card's expiration month is invalid.", code="invalid_expiry_month", param="card[exp_month]")
     method["card"].update({key: value for key, value in card.items() if key in ("exp_month", "exp_year")})
     if "allow_redisplay" in params:
         method["allow_redisplay"] = params["allow_redisplay"]
@@ -248,9 +251,7 @@ def detach(call: Call, params: Obj) -> Obj:
     method = find(call, "payment_method", call.ids[0], "payment_method")
     owner = method["customer"]
     if owner is None:
-        raise refused(
-            "The payment method you provided is not attached to a customer so detachment is impossible."
-        )
+        raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
     method["customer"], method["_detached"] = None, True
     customer = find(call, "customer", owner, "customer")
     if customer["invoice_settings"]["default_payment_method"] == method["id"]:

@@ -39,7 +39,7 @@ def confirm_with(call: Call, intent: Obj, method: Obj | None, params: Obj) -> No
     """Try to take the money; a refusal is raised, and leaves the intent behind."""
     if method is None:
         method = _fallback(call, intent)
-    check_usable(method, intent["customer"], payment_intent=render(intent))
+    check_usable(method, intent["customer"], intent)
     check_return_url(call, intent, params)
     intent["_attempts"] += 1
     intent.update(last_payment_error=None, next_action=None, payment_method=method["id"])
@@ -114,9 +114,7 @@ def _keep_card(call: Call, intent: Obj, method: Obj) -> None:
 
 def fail(call: Call, intent: Obj, error: Obj) -> None:
     """An attempt failed: the intent waits for another card, or ends after too many attempts."""
-    intent.update(
-        last_payment_error=error, next_action=None, payment_method=None, status="requires_payment_method"
-    )
+    intent.update(last_payment_error=error, next_action=None, payment_method=None, status="requires_payment_method")
     intent["_authenticated"] = None
     call.store.touch(intent)
     call.emit("payment_intent.payment_failed", intent)
@@ -135,9 +133,7 @@ def _fault(intent: Obj) -> StripeFault:
     kind = error.pop("type")
     message = error.pop("message")
     code, param = error.pop("code"), error.pop("param", None)
-    return StripeFault(
-        402, message, kind=kind, code=code, param=param, payment_intent=render(intent), **error
-    )
+    return StripeFault(402, message, kind=kind, code=code, param=param, payment_intent=render(intent), **error)
 
 
 def authenticated(call: Call, intent: Obj, passed: bool) -> None:

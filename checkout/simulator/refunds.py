@@ -88,21 +88,15 @@ def _refundable(call: Call, charge: Obj, wanted: int | None) -> int:
     if not charge["paid"]:
         raise refused(f"Charge {charge['id']} has failed and cannot be refunded.")
     if not charge["captured"]:
-        raise refused(
-            f"Charge {charge['id']} has not been captured. Cancel the PaymentIntent to release the hold."
-        )
+        raise refused(f"Charge {charge['id']} has not been captured. Cancel the PaymentIntent to release the hold.")
     if blocks_refund(call, charge):
         raise refused(f"Charge {charge['id']} has been charged back.", code="charge_disputed")
     left: int = charge["amount"] - charge["amount_refunded"] - charge.get("_pending_refunds", 0)
     if left <= 0:
-        raise refused(
-            f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
-        )
+        raise refused(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = left if wanted is None else wanted
     if amount > left:
-        raise refused(
-            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount"
-        )
+        raise refused(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
     return amount
 
 
@@ -136,9 +130,7 @@ def _complete(call: Call, refund: Obj) -> None:
 def _fail(call: Call, refund: Obj) -> None:
     charge = find(call, "charge", refund["charge"], "charge")
     entry = book(call, "refund_failure", refund["id"], refund["amount"], refund["currency"], at_once=True)
-    refund.update(
-        status="failed", failure_reason="lost_or_stolen_card", failure_balance_transaction=entry["id"]
-    )
+    refund.update(status="failed", failure_reason="lost_or_stolen_card", failure_balance_transaction=entry["id"])
     charge["amount_refunded"] -= refund["amount"]
     charge["refunded"] = False
     call.store.touch(refund)
@@ -167,6 +159,4 @@ def list_all(call: Call, params: Obj) -> Obj:
     for name in ("charge", "payment_intent"):
         if name in params and call.store.get(name, params[name]) is None:
             raise missing(name, params[name], name, 400)
-    return page(
-        call, "refund", params, charge=params.get("charge"), payment_intent=params.get("payment_intent")
-    )
+    return page(call, "refund", params, charge=params.get("charge"), payment_intent=params.get("payment_intent"))

@@ -65,9 +65,7 @@ ROUTES: list[Route] = [
         customers.payment_method,
         "customer_payment_method_retrieve",
     ),
-    *_crud(
-        "/v1/payment_methods", "payment_method", "payment_method", payment_methods, f"{_EVERY} attach detach"
-    ),
+    *_crud("/v1/payment_methods", "payment_method", "payment_method", payment_methods, f"{_EVERY} attach detach"),
     *_crud("/v1/payment_intents", "payment_intent", "intent", intents, f"{_EVERY} confirm cancel capture"),
     *_crud("/v1/setup_intents", "setup_intent", "intent", setup_intents, f"{_EVERY} confirm cancel"),
     *_crud("/v1/charges", "charge", "charge", charges, "list retrieve update"),

@@ -65,6 +65,4 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
 def check_positive(amount: int, param: str = "amount") -> None:
     """Refuse zero and less."""
     if amount < 1:
-        raise invalid(
-            "This value must be greater than or equal to 1.", code="parameter_invalid_integer", param=param
-        )
+        raise invalid("This value must be greater than or equal to 1.", code="parameter_invalid_integer", param=param)

@@ -27,9 +27,7 @@ def later(call: Call, seconds: int, name: str, target: Obj, **extra: Any) -> Non
     """Do the named work on an object after that many seconds."""
     store = call.store
     due = call.now + seconds
-    entry = store.add(
-        "task", {"id": store.new_id("task"), "due": due, "work": name, "target": target["id"], **extra}
-    )
+    entry = store.add("task", {"id": store.new_id("task"), "due": due, "work": name, "target": target["id"], **extra})
     call.account.agenda.push(entry)
 
 

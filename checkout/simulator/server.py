@@ -32,9 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 _DELIVERY_PAUSE = 0.05
 _ALLOW_HEADERS = "authorization, content-type, idempotency-key, stripe-version, stripe-account"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_FOREIGN = (
-    b'{"error": {"type": "invalid_request_error", "message": "Only pages of this machine are served."}}'
-)
+_FOREIGN = b'{"error": {"type": "invalid_request_error", "message": "Only pages of this machine are served."}}'
 
 
 def is_loopback(host: str) -> bool:
@@ -68,9 +66,7 @@ class App:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {
-            name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]}
         body = await _read_body(receive)
         origin = headers.get("Origin", "")
         if not _is_local_page(origin) or not _is_local_host(headers.get("Host", "localhost")):
@@ -200,6 +196,8 @@ def open_socket(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((address, port))
+        # From now on a caller waits instead of being refused, however long the rest takes to start.
+        sock.listen(1024)
     except OSError:
         sock.close()
         raise
@@ -235,12 +233,10 @@ def make_server(app: App) -> uvicorn.Server:
 class LiveServer:
     """A simulator over HTTP in a thread of this process, on a free port: a context manager."""
 
-    def __init__(
-        self, simulator: Simulator | None = None, *, latency: float = 0, deliver: bool = True
-    ) -> None:
+    def __init__(self, simulator: Simulator | None = None, *, latency: float = 0, deliver: bool = True) -> None:
+        self.simulator = simulator or Simulator()
         self._socket = open_socket("127.0.0.1", 0)
-        self.url = url_of(self._socket)
-        self.simulator = simulator or Simulator(origin=self.url)
+        self.url = self.simulator.origin = url_of(self._socket)
         self._server = make_server(App(self.simulator, latency=latency, deliver=deliver))
         self._thread = threading.Thread(target=self._run, name="stripe-simulator", daemon=True)
 

@@ -129,13 +129,11 @@ def update(call: Call, params: Obj) -> Obj:
         intent["customer"] = live_customer(call, params["customer"])["id"]
     method = method_from(call, params)
     if method is not None:
-        check_usable(method, intent["customer"], setup_intent=render(intent))
+        check_usable(method, intent["customer"], intent)
         intent.update(payment_method=method["id"], status="requires_confirmation", next_action=None)
     update_fields(intent, params, ("description",))
     if "payment_method_options" in params:
-        intent["payment_method_options"] = _options(
-            intent["payment_method_options"], params["payment_method_options"]
-        )
+        intent["payment_method_options"] = _options(intent["payment_method_options"], params["payment_method_options"])
     intent["last_setup_error"] = None
     call.store.touch(intent)
     return render(intent)
@@ -146,9 +144,7 @@ def confirm(call: Call, params: Obj) -> Obj:
     intent = _find(call)
     check_methods(params)
     if "payment_method_options" in params:
-        intent["payment_method_options"] = _options(
-            intent["payment_method_options"], params["payment_method_options"]
-        )
+        intent["payment_method_options"] = _options(intent["payment_method_options"], params["payment_method_options"])
     _confirm(call, intent, method_from(call, params), params)
     return render(intent)
 
@@ -160,10 +156,8 @@ def _confirm(call: Call, intent: Obj, method: Obj | None, params: Obj) -> None:
             raise absent("payment_method")
         method = find(call, "payment_method", intent["payment_method"], "payment_method", 400)
     if intent["status"] not in _OPEN:
-        raise _unexpected(
-            intent, f"You cannot confirm this SetupIntent because it has a status of {intent['status']}."
-        )
-    check_usable(method, intent["customer"], setup_intent=render(intent))
+        raise _unexpected(intent, f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.")
+    check_usable(method, intent["customer"], intent)
     check_return_url(call, intent, params)
     intent.update(last_setup_error=None, next_action=None, payment_method=method["id"])
     call.store.touch(intent)
@@ -204,9 +198,7 @@ def _finish(call: Call, intent: Obj, method: Obj) -> None:
 
 
 def _fail(call: Call, intent: Obj, error: Obj) -> None:
-    intent.update(
-        last_setup_error=error, next_action=None, payment_method=None, status="requires_payment_method"
-    )
+    intent.update(last_setup_error=error, next_action=None, payment_method=None, status="requires_payment_method")
     call.store.touch(intent)
     call.emit("setup_intent.setup_failed", intent)
 
@@ -227,12 +219,8 @@ def cancel(call: Call, params: Obj) -> Obj:
     """POST /v1/setup_intents/{intent}/cancel"""
     intent = _find(call)
     if intent["status"] not in _OPEN:
-        raise _unexpected(
-            intent, f"You cannot cancel this SetupIntent because it has a status of {intent['status']}."
-        )
-    intent.update(
-        cancellation_reason=params.get("cancellation_reason"), next_action=None, status="canceled"
-    )
+        raise _unexpected(intent, f"You cannot cancel this SetupIntent because it has a status of {intent['status']}.")
+    intent.update(cancellation_reason=params.get("cancellation_reason"), next_action=None, status="canceled")
     call.store.touch(intent)
     call.emit("setup_intent.canceled", intent)
     return render(intent)
