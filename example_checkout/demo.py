@@ -23,6 +23,7 @@ DATA = TOP / ".demo"
 BANNER = """
   The example site is ready:   http://{host}:{port}/
   (stop it with Ctrl-C; delete .demo to start afresh; what follows is the log)
+  Mail is written to .demo/mail.
 {users}
   Test cards: any future date, any CVC, any postcode
     4242 4242 4242 4242   pays
@@ -79,12 +80,12 @@ def wait_and_tell(site: int, users: str) -> None:
 def processes(site: int, stripe: int) -> dict[str, str]:
     """Return the commands to run side by side, by name."""
     python = f'"{sys.executable}"'
-    celery = f"{python} -m celery --app example_checkout.celery"
+    celery = f"{python} -m celery --quiet --app example_checkout.celery"
     return {
         "stripe": f"{python} -m checkout.simulator --listen {HOST}:{stripe} --data .demo/stripe.db",
         "site": f"{python} manage.py runserver --noreload {HOST}:{site}",
-        "worker": f"{celery} worker --loglevel WARNING --concurrency 1 --pool solo",
-        "beat": f"{celery} beat --loglevel WARNING --schedule .demo/celerybeat --pidfile=",
+        "worker": f"{celery} worker --loglevel ERROR --concurrency 1 --pool solo",
+        "beat": f"{celery} beat --loglevel ERROR --schedule .demo/celerybeat --pidfile=",
     }
 
 
@@ -105,7 +106,7 @@ def main() -> int:
     site, stripe = port("DEMO_PORT", 8000), port("DEMO_STRIPE_PORT", 12111)
     DATA.mkdir(exist_ok=True)
     print("Preparing the database ...", flush=True)
-    with postgres(DATA / "postgres") as url:
+    with postgres(DATA / "postgres", keep=True) as url:
         environment = {
             **os.environ,
             "DATABASE_URL": url,
@@ -113,6 +114,8 @@ def main() -> int:
             "DEMO_STRIPE_PORT": str(stripe),
             "DJANGO_SETTINGS_MODULE": "example_checkout.settings.demo",
             "PYTHONUNBUFFERED": "1",
+            # In a container everything runs as root, and a demonstration may.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
         manage(environment, "migrate", "--verbosity", "0")
         users = manage(environment, "demo_data")

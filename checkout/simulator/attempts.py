@@ -69,7 +69,7 @@ def method_from(call: Call, params: Obj) -> Obj | None:
             param="confirmation_token",
         )
     if call.card is not None:
-        return from_details(call, params.get("payment_method_data") or {}, call.card)
+        return from_details(call, params.get("payment_method_data") or call.card_details, call.card)
     if "payment_method_data" in params:
         data = params["payment_method_data"]
         if data.get("type") != "card":
@@ -113,7 +113,7 @@ def needs_authentication(call: Call, card: Card, method: Obj, off_session: bool,
 
 def next_action(call: Call, intent: Obj, params: Obj) -> Obj:
     """Where the customer goes for 3-D Secure."""
-    url = f"{call.account.origin}/_simulator/redirect/{intent['id']}?client_secret={intent['client_secret']}"
+    url = f"{call.account.origin}/_simulator/redirect/{intent['id']}"
     if params.get("return_url") and not call.browser and not params.get("use_stripe_sdk"):
         return {
             "redirect_to_url": {"return_url": params["return_url"], "url": url},

@@ -40,6 +40,7 @@ class Call:
     browser: bool = False
     #: A card number typed into the browser, kept apart from the checked parameters.
     card: dict[str, Any] | None = None
+    card_details: dict[str, Any] = field(default_factory=dict)
     client_secret: str | None = None
     ids: tuple[str, ...] = ()
     expand: list[str] = field(default_factory=list)

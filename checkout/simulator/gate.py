@@ -81,6 +81,10 @@ def admit_browser(call: Call, route: Route, params: dict[str, Any]) -> None:
             data.pop(name, None)
         if isinstance(data.get("card"), dict):
             call.card = data.pop("card")
+            # The SDK's types are a server's, and to a server "card" is no type of payment_method_data.
+            if data.get("type") == "card":
+                params.pop("payment_method_data")
+                call.card_details = {name: data[name] for name in ("billing_details", "metadata") if name in data}
     if route.operation == "payment_method_create" and isinstance(params.get("card"), dict):
         call.card = params.pop("card")
 
