@@ -3,13 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from django.db.models.signals import post_migrate
 
-pytest_plugins = ["checkout.simulator.fixtures"] if find_spec("checkout.simulator.fixtures") else []
+from checkout.tests import contract
+
+pytest_plugins = ["checkout.simulator.fixtures"]
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -36,6 +37,38 @@ def django_db_setup(django_db_setup: None) -> None:
     """Keep the seeded tables when a test with real transactions empties the database, whatever the order."""
     # Connected after the migrations have run, so that it cannot hide a migration that forgot to seed.
     post_migrate.connect(_seed, dispatch_uid="seed-after-flush")
+
+
+@pytest.fixture(autouse=True)
+def stripe_contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold everything that a simulator heard, said and announced during a test against Stripe's contract."""
+    from checkout import gateway
+    from checkout.simulator import client
+    from checkout.simulator.engine import Simulator
+
+    made: list[Simulator] = []
+    original = Simulator.__init__
+
+    def recording(self: Simulator, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.record = True
+        made.append(self)
+
+    monkeypatch.setattr(Simulator, "__init__", recording)
+    yield
+    if not made:
+        return
+    client.set_simulator(None)
+    gateway.reset()
+    if contract.available():
+        found = [line for one in made for line in contract.violations(one.exchanges, one.events)]
+        assert found == [], "\n".join(["not as Stripe's contract says:", *found[:20]])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say it loudly where the contract could not be checked."""
+    if not contract.CHECKER.exists():
+        terminalreporter.write_line(contract.MISSING, red=True, bold=True)
 
 
 def _chromium() -> str | None:

@@ -44,7 +44,10 @@ class Payable(Protocol):
         """Record that it was paid. Runs once, inside the transaction that settles; raising undoes both."""
 
     def checkout_fail(self, due: date | None = None) -> None:
-        """Record that the attempt came to nothing. Runs once, inside the transaction that settles."""
+        """Record that one attempt came to nothing. Runs once for it, inside the transaction that settles.
+
+        Another attempt may have succeeded before: do not undo what that one recorded.
+        """
 
     def checkout_success_url(self, checkout_uuid: UUID) -> str:
         """The path of the page that a customer reaches after paying."""

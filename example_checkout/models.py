@@ -68,9 +68,7 @@ class SalesLedger(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="bookings")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="bookings")
     title = models.CharField(max_length=150)
-    quantity = models.PositiveSmallIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(12)]
-    )
+    quantity = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(12)])
     created = models.DateTimeField(auto_now_add=True)
     invoiced = models.DateTimeField(null=True, blank=True)
     paid = models.DateTimeField(null=True, blank=True)

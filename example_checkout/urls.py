@@ -17,9 +17,7 @@ urlpatterns = [
         name="example.booking.pay",
     ),
     path("pay/<uuid:uuid>/", views.SalesLedgerCheckoutView.as_view(), name="web.checkout"),
-    path(
-        "pay/<uuid:uuid>/thanks/", views.SalesLedgerCheckoutSuccessView.as_view(), name="web.checkout.success"
-    ),
+    path("pay/<uuid:uuid>/thanks/", views.SalesLedgerCheckoutSuccessView.as_view(), name="web.checkout.success"),
     path("pay/<uuid:uuid>/failed/", views.SalesLedgerCheckoutFailView.as_view(), name="web.checkout.fail"),
     path("accounts/login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),

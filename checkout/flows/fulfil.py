@@ -1,5 +1,6 @@
 """What became of everything unsettled: asked by listing, 100 intents a call, and settled through the one door."""
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -9,10 +10,10 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
-from checkout import gateway
+from checkout import gateway, states
 from checkout.conf import settings
 from checkout.flows import payment
-from checkout.flows.settle import guarded, settle
+from checkout.flows.settle import close, guarded, settle
 from checkout.gateway import Intent
 from checkout.models import Checkout
 
@@ -63,6 +64,7 @@ def payments(*, now: datetime | None = None, dry_run: bool = False, on_progress:
             _work(checkout, found, now=now, dry_run=dry_run, report=report)
         if on_progress:
             on_progress(1)
+    _close_unasked(now=now, dry_run=dry_run, report=report)
     if not dry_run:
         Checkout.objects.filter(pk__in=[checkout.pk for checkout in stragglers]).update(asked=now)
     logger.info(
@@ -107,6 +109,20 @@ def _one_by_one(missing: Iterable[Checkout], budget: int) -> Iterator[tuple[Chec
             yield checkout, gateway.retrieve_payment_intent(checkout.payment_intent_id)
         except gateway.NoSuchIntent:
             logger.error("fulfil unknown intent checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
+
+
+def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
+    """Close what was left before Stripe was asked: invoices not sent off, and intents whose answer was lost."""
+    unasked = Checkout.objects.filter(
+        payment_intent_id="",
+        action_id__in=payment.OFFERED,
+        state_id__in=states.OPEN,
+        created__lt=now - settings.abandon_after,
+    )
+    for checkout in unasked.order_by("pk")[:STRAGGLERS]:
+        moved = True if dry_run else guarded(checkout, functools.partial(close, checkout))
+        report.errors += moved is None
+        report.settled += bool(moved)
 
 
 def _retrieve(checkout: Checkout, report: Report) -> Intent | None:

@@ -47,22 +47,39 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
 
     Claim (the row, committed), then ask. Nothing is charged. See ``Checkout.objects.create_checkout``.
     """
-    total, currency = _payable(content_object, action)
     checkout = _open_checkout(action, content_object, user)
-    if checkout is None:
-        with transaction.atomic(durable=True):
-            checkout = Checkout.objects.create(
-                action_id=action,
-                user=_real(user),
-                content_object=content_object,
-                description="\n".join(content_object.checkout_description),
-                total=total,
-                currency=currency,
-            )
-        logger.info("payment started checkout=%s action=%s total=%s %s", checkout.uuid, action, total, currency)
+    if checkout is not None and resume(checkout):
+        return checkout
+    total, currency = _payable(content_object, action)
+    with transaction.atomic(durable=True):
+        checkout = Checkout.objects.create(
+            action_id=action,
+            user=_real(user),
+            content_object=content_object,
+            description="\n".join(content_object.checkout_description),
+            total=total,
+            currency=currency,
+        )
+    logger.info("payment started checkout=%s action=%s total=%s %s", checkout.uuid, action, total, currency)
     if checkout.is_payment:
         ensure_intent(checkout)
     return checkout
+
+
+def resume(checkout: Checkout) -> bool:
+    """Whether an open checkout can be used again; repeats the call for its intent if the answer was lost.
+
+    False if the answer cannot be had: Stripe keeps a 500 under its key for a day. To start anew is then safe, because an
+    intent whose secret nobody was given cannot be paid.
+    """
+    _payable(checkout.content_object, checkout.action_id)
+    if not checkout.is_payment:
+        return True
+    try:
+        ensure_intent(checkout)
+    except StripeUnreachable:
+        return False
+    return True
 
 
 def ensure_intent(checkout: Checkout) -> Intent | None:

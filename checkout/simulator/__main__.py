@@ -7,6 +7,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with sock:
         try:
             _serve(sock, options.data, options.latency_ms / 1000)
-        except OSError as problem:
+        except (OSError, sqlite3.Error) as problem:
             return _fail(f"cannot keep the state in {options.data}: {problem}", status=1)
     return 0
 

@@ -193,7 +193,7 @@ class TestServer:
 
     @pytest.mark.parametrize(
         ("host", "yes"),
-        [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("", False)],
+        [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("192.0.2.1", False), ("", False)],
     )
     def test_what_counts_as_loopback(self, host: str, yes: bool) -> None:
         assert is_loopback(host) is yes

@@ -20,11 +20,9 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     """
     slug = action if isinstance(action, str) else action.slug
     checkout = _remembered_checkout(request, slug, content_object)
-    if checkout is None:
+    if checkout is None or not payment.resume(checkout):
         limits.check_create(request, content_object)  # type: ignore[arg-type]
         checkout = payment.start(action=slug, content_object=content_object, user=request.user)
-    elif checkout.is_payment:
-        payment.ensure_intent(checkout)
     remember_checkout(request, checkout)
     return checkout
 

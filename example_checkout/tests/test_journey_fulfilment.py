@@ -20,12 +20,8 @@ pytestmark = pytest.mark.django_db
 
 def make(count: int) -> list[Checkout]:
     product = ProductFactory()
-    return [
-        Checkout.objects.create_checkout(
-            "payment", SalesLedgerFactory(product=product, contact__user=None), AnonymousUser()
-        )
-        for _ in range(count)
-    ]
+    bookings = [SalesLedgerFactory(product=product, contact__user=None) for _ in range(count)]
+    return [Checkout.objects.create_checkout("payment", booking, AnonymousUser()) for booking in bookings]
 
 
 def calls_since(simulator: Any, before: int) -> int:
@@ -154,3 +150,11 @@ def test_sql_does_not_grow_with_each_waiting_row(stripe_simulator: Any, django_a
     make(40)
     with django_assert_max_num_queries(4):
         fulfil.payments()
+
+
+def test_what_stripe_was_never_asked_about_is_closed_in_the_end(stripe_simulator: Any) -> None:
+    checkout = Checkout.objects.create_checkout("invoice", SalesLedgerFactory(), AnonymousUser())
+    assert fulfil.payments().settled == 0
+    assert fulfil.payments(now=timezone.now() + timedelta(days=4)).settled == 1
+    checkout.refresh_from_db()
+    assert checkout.failed

@@ -61,9 +61,7 @@ class Command(BaseCommand):
         self._courses()
         self._user("staff", "Sam Staff", is_staff=True, is_superuser=True)
         customer = self._user("customer", "Casey Customer")
-        Contact.objects.get_or_create(
-            user=customer, defaults={"name": "Casey Customer", "email": customer.email}
-        )
+        Contact.objects.get_or_create(user=customer, defaults={"name": "Casey Customer", "email": customer.email})
         self.stdout.write("  Sign in as  customer / customer   to book and to see your bookings")
         self.stdout.write("              staff / staff         to see every checkout and the admin")
 

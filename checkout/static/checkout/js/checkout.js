@@ -58,8 +58,8 @@
 
     const clear = () => { ui.alert.replaceChildren(); };
 
-    /** @param {string} words @param {Remedy} [remedy] */
-    const complain = (words, remedy) => {
+    /** Say it next to where it happened; role=alert announces it. @param {string} words @param {Remedy} [remedy] */
+    const show = (words, remedy) => {
       const line = document.createElement("p");
       line.textContent = words;
       ui.alert.replaceChildren(line);
@@ -72,6 +72,11 @@
         ui.alert.append(button);
       }
       say("");
+    };
+
+    /** @param {string} words @param {Remedy} [remedy] */
+    const complain = (words, remedy) => {
+      show(words, remedy);
       ui.alert.focus();
     };
 
@@ -261,9 +266,9 @@
       clear();
       const { error } = await elements.submit();
       if (error) {
-        // The Payment Element shows each mistake beside its field; repeat it only when it has words for it.
+        // The Payment Element marks the fields and moves the focus there, so that is not ours to move.
         setBusy(false);
-        complain(error.message || text("failed"));
+        show(error.message || text("failed"));
         return;
       }
       if (!(await begin())) return;
