@@ -69,8 +69,8 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
 def resume(checkout: Checkout) -> bool:
     """Whether an open checkout can be used again; repeats the call for its intent if the answer was lost.
 
-    False if the answer cannot be had: Stripe keeps a 500 under its key for a day. To start anew is then safe, because an
-    intent whose secret nobody was given cannot be paid.
+    False if the answer cannot be had: Stripe keeps a 500 under its key for a day. To start anew is then safe, because
+    an intent whose secret nobody was given cannot be paid.
     """
     _payable(checkout.content_object, checkout.action_id)
     if not checkout.is_payment:

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from checkout.simulator.fixtures import Payer
 from checkout.tests.test_docs import TOP, blocks
 
@@ -34,7 +32,7 @@ print("paid:", Order.objects.get().paid)
 def run(folder: Path, *command: str) -> str:
     """Run one command of the reader in the reader's folder."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("DJANGO", "DATABASE"))}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"

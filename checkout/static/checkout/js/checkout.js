@@ -20,6 +20,9 @@
   const PAID = ["succeeded", "processing", "requires_capture"];
   /** Stripe has certainly taken nothing. */
   const OPEN = ["requires_payment_method", "requires_confirmation"];
+  /** Errors whose message Stripe writes for the customer. */
+  const SPEAKABLE = ["card_error", "validation_error"];
+  const NOT_AUTHENTICATED = ["payment_intent_authentication_failure", "setup_intent_authentication_failure"];
 
   /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
   const byId = (id, type) => {
@@ -218,12 +221,11 @@
       }
     };
 
-    /** The bank, or the person in front of it, said no. @param {StripeError} error */
-    const declined = async (error) => {
-      const speakable = error.type === "card_error" || error.type === "validation_error";
+    /** The bank, or the person in front of it, said no. @param {StripeError} error @param {string} words */
+    const declined = async (error, words) => {
       const refused = error.type !== "validation_error";
       setBusy(false);
-      complain((speakable && error.message) || text("failed"));
+      complain(words);
       if (!refused) return;
       // Counting declines protects cards from being tested; a lost count must not stop an honest customer.
       const answer = await post({ step: "declined" }).catch(() => null);
@@ -242,8 +244,8 @@
       }
       const seen = error.payment_intent?.status || error.setup_intent?.status || "";
       if (PAID.includes(seen)) succeed();
-      else if (["card_error", "validation_error"].includes(error.type)) await declined(error);
-      else if (error.code === "payment_intent_authentication_failure" || error.code === "setup_intent_authentication_failure") await declined(error);
+      else if (NOT_AUTHENTICATED.includes(error.code || "")) await declined(error, text("not-authenticated"));
+      else if (SPEAKABLE.includes(error.type)) await declined(error, error.message || text("failed"));
       else await unknown();
     };
 
