@@ -40,7 +40,7 @@ def django_db_setup(django_db_setup: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def stripe_contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def stripe_contract(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hold everything that a simulator heard, said and announced during a test against Stripe's contract."""
     from checkout import gateway
     from checkout.simulator import client
@@ -60,14 +60,15 @@ def stripe_contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return
     client.set_simulator(None)
     gateway.reset()
-    if contract.available():
-        found = [line for one in made for line in contract.violations(one.exchanges, one.events)]
-        assert found == [], "\n".join(["not as Stripe's contract says:", *found[:20]])
+    # The simulator's own tests send wrong requests on purpose; the site never should, not even one that is refused.
+    strict = "example_checkout" in request.path.parts
+    found = [line for one in made for line in contract.check_exchanges(one, requests=strict)]
+    assert found == [], "\n".join(["not as Stripe's contract says:", *found[:20]])
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say it loudly where the contract could not be checked."""
-    if not contract.CHECKER.exists():
+    if not contract.HOME.exists():
         terminalreporter.write_line(contract.MISSING, red=True, bold=True)
 
 

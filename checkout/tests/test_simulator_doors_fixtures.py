@@ -86,7 +86,7 @@ def test_a_card_is_saved(library: stripe.StripeClient, pay: Callable[..., Any]) 
 def test_pay_without_an_intent_says_what_to_do(pay: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="open its payment page first"):
         pay(SimpleNamespace(payment_intent_id=""))
-    with pytest.raises(ValueError, match="No such payment_intent"):
+    with pytest.raises(ValueError, match="No such"):
         pay("pi_none")
 
 
