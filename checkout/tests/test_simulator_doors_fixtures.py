@@ -97,18 +97,14 @@ def test_trouble_by_name(library: stripe.StripeClient, stripe_trouble: Callable[
     assert an_intent(library).amount == 5000
 
 
-def test_the_clock(
-    library: stripe.StripeClient, stripe_simulator: Simulator, move_clock: Callable[..., None]
-) -> None:
+def test_the_clock(library: stripe.StripeClient, stripe_simulator: Simulator, move_clock: Callable[..., None]) -> None:
     before = stripe_simulator.clock.now()
     move_clock(days=30)
     assert an_intent(library).created >= before + 30 * 86400
 
 
 @pytest.mark.urls(__name__)
-def test_webhooks_reach_the_site(
-    library: stripe.StripeClient, pay: Callable[..., Any], deliver_webhooks: Any
-) -> None:
+def test_webhooks_reach_the_site(library: stripe.StripeClient, pay: Callable[..., Any], deliver_webhooks: Any) -> None:
     heard.clear()
     secret = deliver_webhooks.register("/stripe/hook/", events=("payment_intent.succeeded",))
     intent = an_intent(library)

@@ -21,6 +21,7 @@
   /** @param {HTMLElement} box @param {HTMLElement} status */
   const wait = (box, status) => {
     const texts = document.getElementById("checkout-waiting-texts");
+    const patient = status.textContent || "";
     const started = Date.now();
     let pause = FIRST_PAUSE;
     let timer = 0;
@@ -29,8 +30,8 @@
 
     /** Only a change is announced. @param {string} key */
     const say = (key) => {
-      if (!(texts instanceof HTMLTemplateElement)) return;
-      const words = texts.content.querySelector(`[data-text="${key}"]`)?.textContent || "";
+      const sentence = texts instanceof HTMLTemplateElement && texts.content.querySelector(`[data-text="${key}"]`);
+      const words = (sentence && sentence.textContent) || patient;
       if (words && status.textContent !== words) status.textContent = words;
     };
 
@@ -56,7 +57,7 @@
         /** @type {{state?: string, url?: string | null}} */
         const answer = await response.json();
         if (answer.url) leave(answer.url);
-        else if (Date.now() - started > SLOW_AFTER) say("slow");
+        else say(Date.now() - started > SLOW_AFTER ? "slow" : "patient");
       }
     };
 
