@@ -68,7 +68,7 @@ def stripe_contract(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say it loudly where the contract could not be checked."""
-    if not contract.HOME.exists():
+    if not contract.CHECKER.exists():
         terminalreporter.write_line(contract.MISSING, red=True, bold=True)
 
 

@@ -19,9 +19,7 @@ NEEDED = [
 package = files("checkout")
 if "site-packages" not in str(package):
     sys.exit(f"checkout was imported from {package}, not from the installed wheel")
-missing = [
-    name for name in NEEDED if not package.joinpath(name).is_file() and not package.joinpath(name).is_dir()
-]
+missing = [name for name in NEEDED if not package.joinpath(name).is_file() and not package.joinpath(name).is_dir()]
 if missing:
     sys.exit("The wheel lacks: " + ", ".join(missing))
 print(f"The wheel has all of {', '.join(NEEDED)}")

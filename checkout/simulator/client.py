@@ -17,10 +17,7 @@ _NO_ASYNC = (
     "The simulator's in-process client answers synchronous calls only. "
     "Use the method without the _async suffix, or point the library at `python -m checkout.simulator`."
 )
-_BROKEN = (
-    "Unexpected error communicating with Stripe.  "
-    "If this problem persists, let us know at support@stripe.com."
-)
+_BROKEN = "Unexpected error communicating with Stripe.  If this problem persists, let us know at support@stripe.com."
 _RESET = "ConnectionError: ('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))"
 
 
@@ -106,9 +103,7 @@ class SimulatorHTTPClient(stripe.HTTPClient):
     def close(self) -> None:
         """Do nothing: there is no connection to close."""
 
-    async def request_async(
-        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
-    ) -> NoReturn:
+    async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> NoReturn:
         """Refuse with a sentence that says what to use."""
         raise NotImplementedError(_NO_ASYNC)
 

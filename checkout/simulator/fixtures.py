@@ -46,9 +46,7 @@ def _forget_stripe_client() -> None:
         reset()
 
 
-def _call(
-    simulator: Simulator, method: str, path: str, key: str, params: Mapping[str, str]
-) -> dict[str, Any]:
+def _call(simulator: Simulator, method: str, path: str, key: str, params: Mapping[str, str]) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
     answer = simulator.handle(method, path, headers, urlencode(params).encode())
     content: dict[str, Any] = json.loads(answer.body)
@@ -109,9 +107,7 @@ class Payer:
         }
         answer = _call(self._simulator, "POST", f"/v1/{kind}/{intent_id}/confirm", PUBLISH_KEY, params)
         if answer.get("status") == "requires_action" and authenticate is not None:
-            return self._simulator.authenticate(
-                intent_id, authenticate, client_secret=intent["client_secret"]
-            )
+            return self._simulator.authenticate(intent_id, authenticate, client_secret=intent["client_secret"])
         return answer
 
 
@@ -176,9 +172,7 @@ class WebhookDelivery:
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         sent = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-        answer = self._client.post(
-            urlsplit(url).path, data=body, content_type="application/json", headers=sent
-        )
+        answer = self._client.post(urlsplit(url).path, data=body, content_type="application/json", headers=sent)
         self.statuses.append(answer.status_code)
         return answer.status_code
 
