@@ -60,9 +60,7 @@ docs: $(DEV_STAMP)
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(DEV_STAMP)
-	@for file in benchmarks/bench_*.py; do \
-		test -e "$$file" || { echo "there are no benchmarks yet"; break; }; \
-		$(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
 
 clean:
 	rm -rf $(VENV) .demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache

@@ -120,9 +120,13 @@ def page(browser: Any, console_errors: list[str]) -> Iterator[Any]:
 @pytest.fixture
 def site(live_server: Any, stripe_server: Any, settings: Any) -> Iterator[Any]:
     """Give the example site on a port of its own (``site.url``), with ``stripe_server`` as its Stripe."""
+    from django.core.cache import cache
+
     from checkout import gateway
     from example_checkout.settings.csp import content_security_policy
 
+    # Every visitor of these tests has the same address, whose attempts would add up.
+    cache.clear()
     settings.STRIPE_PUBLISH_KEY = "pk_test_simulator"
     settings.STRIPE_SECRET_KEY = "sk_test_simulator"
     settings.CHECKOUT_STRIPE_HTTP_CLIENT = ""

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.db import connection
 from django.utils.module_loading import import_string
@@ -257,16 +256,3 @@ def list_payment_intents(*, since: datetime, until: datetime, after: str = "") -
             }
         )
         return Page(intents=tuple(map(_intent, page.data)), has_more=bool(page.has_more and page.data))
-
-
-def dashboard_url(intent_id: str) -> str:
-    """Where staff see the intent at Stripe."""
-    test = "" if settings.secret_key.startswith(("sk_live_", "rk_live_")) else "test/"
-    return f"https://dashboard.stripe.com/{test}payments/{intent_id}"
-
-
-def is_simulated() -> bool:
-    """Whether calls go anywhere but to Stripe."""
-    return bool(settings.http_client) or bool(
-        settings.api_base and urlsplit(settings.api_base).hostname != "api.stripe.com"
-    )

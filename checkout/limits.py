@@ -1,6 +1,7 @@
 """Limits against card testing: counted per session, per address and per object, before Stripe is called."""
 
 import logging
+import secrets
 from typing import Any
 
 from django.db import models
@@ -11,6 +12,8 @@ from checkout.conf import settings
 from checkout.errors import LimitReached
 
 logger = logging.getLogger(__name__)
+
+SESSION_KEY = "checkout_visitor"
 
 
 def check_create(request: HttpRequest, content_object: models.Model) -> None:
@@ -29,11 +32,11 @@ def count_declined(request: HttpRequest, content_object: models.Model | None) ->
 
 
 def _count(request: HttpRequest, kind: str, name: str, *, increment: bool = True) -> None:
-    if request.session.session_key is None:
-        request.session.create()
-    keys = {"session": str(request.session.session_key), "address": "ip", "object": name}
+    keys = {"session": _visitor(request, make=increment), "address": "ip", "object": name}
     reached = []
     for scope, rate in settings.limits[kind].items():
+        if not keys[scope]:
+            continue
         # django-ratelimit knows "ip" by name (and RATELIMIT_IP_META_KEY); the others are given as functions
         key: Any = "ip" if scope == "address" else _constant(keys[scope])
         usage = get_usage(request, group=f"checkout-{kind}-{scope}", key=key, rate=rate, increment=increment)
@@ -42,6 +45,15 @@ def _count(request: HttpRequest, kind: str, name: str, *, increment: bool = True
     if reached:
         logger.warning("limits reached kind=%s scopes=%s object=%s", kind, ",".join(reached), name)
         raise LimitReached(f"Too many attempts ({kind}) for {', '.join(reached)}: see CHECKOUT_LIMITS.")
+
+
+def _visitor(request: HttpRequest, *, make: bool) -> str:
+    """What this session is counted by: the user, whom a new session does not make new, else a mark in the session."""
+    if request.user.is_authenticated:
+        return f"user-{request.user.pk}"
+    if make and SESSION_KEY not in request.session:
+        request.session[SESSION_KEY] = secrets.token_hex(16)
+    return str(request.session.get(SESSION_KEY, ""))
 
 
 def _constant(value: str) -> Any:

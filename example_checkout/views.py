@@ -69,7 +69,8 @@ class CourseView(CreateView):
     def form_valid(self, form: BookingForm) -> HttpResponseBase:
         """Book, remember whose booking it is, and go on to pay."""
         booking = form.save()
-        self.request.session[SESSION_KEY] = [*self.request.session.get(SESSION_KEY, []), booking.number][-50:]
+        if not self.request.user.is_authenticated:
+            self.request.session[SESSION_KEY] = [*self.request.session.get(SESSION_KEY, []), booking.number][-50:]
         return go_to_checkout(self.request, booking, form.cleaned_data["action"])
 
 

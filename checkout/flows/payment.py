@@ -51,15 +51,7 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
     if checkout is not None and resume(checkout):
         return checkout
     total, currency = _payable(content_object, action)
-    with transaction.atomic(durable=True):
-        checkout = Checkout.objects.create(
-            action_id=action,
-            user=_real(user),
-            content_object=content_object,
-            description="\n".join(content_object.checkout_description),
-            total=total,
-            currency=currency,
-        )
+    checkout = _new(action, content_object, user, total=total, currency=currency)
     logger.info("payment started checkout=%s action=%s total=%s %s", checkout.uuid, action, total, currency)
     if checkout.is_payment:
         ensure_intent(checkout)
@@ -179,15 +171,7 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
     if not getattr(user, "is_staff", False):
         raise NotPayable("Only staff may mark something as paid.")
     total, currency = _payable(content_object, states.MANUAL)
-    with transaction.atomic(durable=True):
-        checkout: Checkout = Checkout.objects.create(
-            action_id=states.MANUAL,
-            user=_real(user),
-            content_object=content_object,
-            description="\n".join(content_object.checkout_description),
-            total=total,
-            currency=currency,
-        )
+    checkout = _new(states.MANUAL, content_object, user, total=total, currency=currency)
     try:
         _take_claim(checkout, evict=False)
     except InProgress:
@@ -235,6 +219,20 @@ def _payable(content_object: "Payable | None", action: str) -> tuple[Decimal, st
     if action == states.PAYMENT:
         return money.check_chargeable(content_object.checkout_total, currency), currency
     return money.check_positive(content_object.checkout_total, currency), currency
+
+
+def _new(action: str, content_object: Any, user: "User", *, total: Decimal, currency: str) -> Checkout:
+    """Claim: the row, and with it the key of every call to come, is on disk before Stripe is asked."""
+    with transaction.atomic(durable=True):
+        checkout: Checkout = Checkout.objects.create(
+            action_id=action,
+            user=_real(user),
+            content_object=content_object,
+            description="\n".join(content_object.checkout_description),
+            total=total,
+            currency=currency,
+        )
+    return checkout
 
 
 def _real(user: "User") -> Any:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from .call import Call
-from .common import find, metadata, page, unset
+from .common import find, metadata, page, unset, update_fields
 from .errors import invalid, missing
 from .render import render
 from .store import Obj
@@ -46,15 +46,19 @@ def retrieve_event(call: Call, params: Obj) -> Obj:
     return render(event)
 
 
-def create_endpoint(call: Call, params: Obj) -> Obj:
-    """POST /v1/webhook_endpoints"""
-    parts = urlsplit(params["url"])
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise invalid(
             "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
         )
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise invalid("Invalid URL: URL must use https.", code="url_invalid", param="url")
+
+
+def create_endpoint(call: Call, params: Obj) -> Obj:
+    """POST /v1/webhook_endpoints"""
+    _check_url(params["url"])
     if len(call.store.kinds["webhook_endpoint"]) >= _MOST_ENDPOINTS:
         raise invalid(f"You have reached the maximum of {_MOST_ENDPOINTS} test webhook endpoints.")
     endpoint = add_endpoint(call, params, f"whsec_{call.store.token(32)}")
@@ -86,6 +90,21 @@ def list_endpoints(call: Call, params: Obj) -> Obj:
 def retrieve_endpoint(call: Call, params: Obj) -> Obj:
     """GET /v1/webhook_endpoints/{webhook_endpoint}"""
     return render(find(call, "webhook_endpoint", call.ids[0], "webhook_endpoint"))
+
+
+def update_endpoint(call: Call, params: Obj) -> Obj:
+    """POST /v1/webhook_endpoints/{webhook_endpoint}"""
+    endpoint = find(call, "webhook_endpoint", call.ids[0], "webhook_endpoint")
+    if "url" in params:
+        _check_url(params["url"])
+        endpoint["url"] = params["url"]
+    if "enabled_events" in params:
+        endpoint["enabled_events"] = params["enabled_events"]
+    if "disabled" in params:
+        endpoint["status"] = "disabled" if params["disabled"] else "enabled"
+    update_fields(endpoint, params, ("description",))
+    call.store.touch(endpoint)
+    return render(endpoint)
 
 
 def delete_endpoint(call: Call, params: Obj) -> Obj:

@@ -104,7 +104,7 @@ _TABLE = (
         charges_only=True,
     ),
     Card("4000000000003220", "threeDSecure2Required", country="IE", asks="always"),
-    Card("4000008400000027", "threeDSecure2RequiredUS", asks="always"),
+    Card("4000008400000027", "4000008400000027", asks="always"),
     Card(
         "4000008400001629",
         "threeDSecureRequiredChargeDeclined",
@@ -117,8 +117,8 @@ _TABLE = (
         decline=_NO["generic_decline"],
     ),
     Card("4000000000003055", "threeDSecureOptional", asks="requested"),
-    Card("4000000000003097", "threeDSecureAttemptError"),
-    Card("4000000032200000", "threeDSecureFrictionless"),
+    Card("4000000000003097", "4000000000003097"),
+    Card("4000000032200000", "4000000032200000"),
     Card("4000000000000002", "visa_chargeDeclined", decline=_NO["generic_decline"]),
     Card("4000000000009995", "visa_chargeDeclinedInsufficientFunds", decline=_FUNDS),
     Card("4000000000009987", "visa_chargeDeclinedLostCard", decline=_NO["lost_card"]),
@@ -157,7 +157,8 @@ _TABLE = (
     Card("4000003720000278", "bypassPendingInternational", country="IE", bypass_pending=True),
 )
 BY_NUMBER = {card.number: card for card in _TABLE}
-BY_NAME = {card.name: card for card in _TABLE}
+# A card that Stripe gives no id of its own is known by its number alone.
+BY_NAME = {card.name: card for card in _TABLE if not card.name.isdecimal()}
 # This one answers only to its name.
 BY_NAME["chargeDeclinedFraudulent"] = Card("4000000000000019", "chargeDeclinedFraudulent", decline=_NO["fraudulent"])
 BY_NAME["amex_threeDSecureNotSupported"] = BY_NAME["amex"]
@@ -165,6 +166,10 @@ BY_NAME["chargeDeclined"] = BY_NAME["visa_chargeDeclined"]
 BY_NAME["chargeDeclinedInsufficientFunds"] = BY_NAME["visa_chargeDeclinedInsufficientFunds"]
 BY_NAME["visa_chargeDeclinedFraudulent"] = BY_NAME["chargeDeclinedFraudulent"]
 BY_NAME["visa_chargeCustomerFail"] = BY_NAME["chargeCustomerFail"]
+for _name, _reason in (("LostCard", "lost_card"), ("StolenCard", "stolen_card")):
+    BY_NAME[f"visa_chargeCustomerFail{_name}"] = replace(
+        BY_NAME["chargeCustomerFail"], name=f"visa_chargeCustomerFail{_name}", decline=_NO[_reason]
+    )
 
 
 def by_name(ident: str) -> Card | None:

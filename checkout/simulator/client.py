@@ -86,7 +86,8 @@ class SimulatorHTTPClient(stripe.HTTPClient):
 
     def _broken(self, network_error: str, cause: BaseException | None) -> NoReturn:
         message = f"{_BROKEN}\n\n(Network error: {network_error})"
-        raise stripe.APIConnectionError(message, should_retry=True) from cause
+        # The library leaves this constructor without types.
+        raise stripe.APIConnectionError(message, should_retry=True) from cause  # type: ignore[no-untyped-call]
 
     def request_stream(
         self,
@@ -98,20 +99,20 @@ class SimulatorHTTPClient(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> NoReturn:
         """Refuse: nothing that the simulator knows is streamed."""
-        raise NotImplementedError("The simulator does not stream answers.")
+        raise RuntimeError("The simulator does not stream answers.")
 
     def close(self) -> None:
         """Do nothing: there is no connection to close."""
 
     async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> NoReturn:
         """Refuse with a sentence that says what to use."""
-        raise NotImplementedError(_NO_ASYNC)
+        raise RuntimeError(_NO_ASYNC)
 
     async def request_stream_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> NoReturn:
         """Refuse with a sentence that says what to use."""
-        raise NotImplementedError(_NO_ASYNC)
+        raise RuntimeError(_NO_ASYNC)
 
     async def close_async(self) -> None:
         """Do nothing: there is no connection to close."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .call import Call
 from .common import address, find, live_customer, metadata, page, shipping, unset, update_fields
-from .errors import invalid, missing
+from .errors import StripeFault, invalid, missing
 from .render import render
 from .store import Obj
 
@@ -42,7 +42,11 @@ def create(call: Call, params: Obj) -> Obj:
     if "payment_method" in params:
         from .payment_methods import attach_to, for_use
 
-        attach_to(call, for_use(call, params["payment_method"]), customer)
+        try:
+            attach_to(call, for_use(call, params["payment_method"]), customer)
+        except StripeFault:
+            call.store.drop(customer)
+            raise
     _fill(call, customer, params)
     call.emit("customer.created", customer)
     return render(customer)

@@ -18,6 +18,7 @@ from .errors import ConnectionLost, StripeFault, invalid
 from .forms import decode
 from .idempotency import Keys, in_use
 from .params import spec_for
+from .payment_methods import replace_card
 from .render import expand, render
 from .routes import Route, find_route
 from .schedule import Agenda
@@ -109,16 +110,19 @@ class Simulator:
 
     # Requests
 
-    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one request; ``target`` is path and query. Raises ``ConnectionLost`` for trouble on the wire."""
+    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes, latency: float = 0) -> Response:
+        """Answer one request; ``target`` is path and query. Raises ``ConnectionLost`` for trouble on the wire.
+
+        ``latency`` seconds are added to the answer's ``delay``, and the request runs until then.
+        """
         path, _, query = target.partition("?")
         lower = {name.lower(): value for name, value in headers.items()}
         raw = "&".join(part for part in (query, body.decode("utf-8", "replace")) if part)
         request = _Request(method.upper(), path, lower, raw)
         with self._lock:
-            return self._handle(request)
+            return self._handle(request, latency)
 
-    def _handle(self, request: _Request) -> Response:
+    def _handle(self, request: _Request, latency: float) -> Response:
         call = Call(
             self._account,
             request_id=f"req_{self._store.token(14)}",
@@ -130,7 +134,7 @@ class Simulator:
         if take("reset_before", request.method, request.path):
             raise ConnectionLost(after_commit=False)
         slow = take("slow", request.method, request.path)
-        delay = (slow.delay or 1.0) if slow else 0.0
+        delay = latency + ((slow.delay or 1.0) if slow else 0.0)
         self._run_overdue()
         try:
             status, body = self._answer(call, request, delay)
@@ -141,7 +145,7 @@ class Simulator:
             self._record(call, request, status, body)
         if take("timeout_after_commit", request.method, request.path):
             raise ConnectionLost(after_commit=True)
-        return Response(status, self._headers(call, request), body, delay)
+        return Response(status, self._headers(call, request, status), body, delay)
 
     def _answer(self, call: Call, request: _Request, delay: float) -> tuple[int, bytes]:
         params = decode(request.raw)
@@ -176,12 +180,13 @@ class Simulator:
 
     def _limit(self, call: Call, request: _Request) -> None:
         """What Stripe's own limits answer, before idempotency is looked at."""
-        if self.trouble.take("rate_limit", request.method, request.path):
+        limit = self.trouble.take("rate_limit", request.method, request.path)
+        if limit:
             raise StripeFault(
                 429,
                 "Request rate limit exceeded. You can learn more about rate limits here "
                 "https://stripe.com/docs/rate-limits.",
-                code="rate_limit",
+                code=limit.code or "rate_limit",
                 saved=False,
             )
         if self.trouble.take("conflict", request.method, request.path):
@@ -207,7 +212,7 @@ class Simulator:
         body = route.handler(call, checked)
         return expand(self._store, body, paths) if paths else body
 
-    def _headers(self, call: Call, request: _Request) -> dict[str, str]:
+    def _headers(self, call: Call, request: _Request, status: int) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "Request-Id": call.request_id or "",
@@ -218,6 +223,9 @@ class Simulator:
             headers["Original-Request"] = request.original or call.request_id or ""
         if request.original is not None:
             headers["Idempotent-Replayed"] = "true"
+            headers["Stripe-Should-Retry"] = "false"
+        elif status == 409:
+            headers["Stripe-Should-Retry"] = "true"
         return headers
 
     def _record(self, call: Call, request: _Request, status: int, body: bytes) -> None:
@@ -270,6 +278,16 @@ class Simulator:
             module.authenticated(call, intent, outcome == "complete")
             self._commit()
             return render(intent)
+
+    def replace_card(self, ident: str, exp_month: int, exp_year: int, last4: str | None = None) -> Obj:
+        """What the networks' card updater does: new expiry, and perhaps number, behind the same id."""
+        with self._lock:
+            method = self._store.get("payment_method", ident)
+            if method is None:
+                raise LookupError(f"no such payment method: {ident}")
+            replace_card(Call(self._account), method, exp_month, exp_year, last4)
+            self._commit()
+            return render(method)
 
     # Webhooks
 

@@ -12,7 +12,7 @@ from .call import API_VERSION, Call
 from .errors import StripeFault, invalid
 from .routes import Route
 
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?\Z")
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.(acacia|basil|clover|dahlia|endive))?\Z")
 #: What Stripe.js adds to its requests and no server sends.
 _BROWSER_ONLY = (
     "key",

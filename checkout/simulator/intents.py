@@ -6,8 +6,9 @@ from .attempts import allowed_types, check_client_secret, check_confirming, chec
 from .call import Call
 from .charges import collect
 from .common import find, live_customer, metadata, page, shipping, unset, update_fields
+from .disputes import open_all
 from .errors import StripeFault, invalid, refused
-from .payment_methods import check_usable
+from .payment_methods import card_of, check_usable
 from .payments import OPEN, confirm_with
 from .render import render
 from .rules import check_amount, check_currency, check_positive
@@ -159,12 +160,15 @@ def update(call: Call, params: Obj) -> Obj:
             f"This PaymentIntent's {name} could not be updated because it has a status of {intent['status']}.",
             name,
         )
-    _update_money(intent, params)
-    if "customer" in params:
-        intent["customer"] = live_customer(call, params["customer"])["id"]
+    # All that can be refused comes first: a refused update changes nothing.
+    customer = live_customer(call, params["customer"])["id"] if "customer" in params else intent["customer"]
+    metadata(intent["metadata"], params.get("metadata"))
     method = method_from(call, params)
     if method is not None:
-        check_usable(method, intent["customer"], intent)
+        check_usable(method, customer, intent)
+    _update_money(intent, params)
+    intent["customer"] = customer
+    if method is not None:
         intent["payment_method"], intent["status"] = method["id"], "requires_confirmation"
         intent["next_action"] = None
     elif params.get("payment_method") == "":
@@ -277,5 +281,6 @@ def capture(call: Call, params: Obj) -> Obj:
     call.store.touch(intent)
     collect(call, charge, "automatic_async")
     call.emit("charge.captured", charge)
+    open_all(call, charge, card_of(find(call, "payment_method", charge["payment_method"], "payment_method")))
     call.emit("payment_intent.succeeded", intent)
     return render(intent)

@@ -82,6 +82,12 @@ ROUTES: list[Route] = [
         "webhook_endpoint_retrieve",
     ),
     Route(
+        "POST",
+        "/v1/webhook_endpoints/{webhook_endpoint}",
+        account.update_endpoint,
+        "webhook_endpoint_update",
+    ),
+    Route(
         "DELETE",
         "/v1/webhook_endpoints/{webhook_endpoint}",
         account.delete_endpoint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import invalid, refused
+from .errors import invalid
 
 ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
@@ -47,15 +47,15 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
     """Refuse an amount that cannot be charged in that currency."""
     check_positive(amount, param)
     if len(str(amount)) > _DIGITS.get(currency, 8):
-        raise refused(
+        raise invalid(
             "Amount must be no more than " + "9" * _DIGITS.get(currency, 8), code="amount_too_large", param=param
         )
     if currency in HUNDREDS and amount % 100:
-        raise refused(f"Invalid amount: {currency.upper()} has no minor unit; use a multiple of 100.", param=param)
+        raise invalid(f"Invalid amount: {currency.upper()} has no minor unit; use a multiple of 100.", param=param)
     if currency in THREE_DECIMAL and amount % 10:
-        raise refused(f"Invalid amount: in {currency.upper()} the last digit must be 0.", param=param)
+        raise invalid(f"Invalid amount: in {currency.upper()} the last digit must be 0.", param=param)
     if amount < MINIMUM.get(currency, 1):
-        raise refused(
+        raise invalid(
             f"Amount must be at least {MINIMUM[currency]} in the smallest unit of {currency}.",
             code="amount_too_small",
             param=param,

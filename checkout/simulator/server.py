@@ -81,9 +81,8 @@ class App:
             await _drop(scope, receive)
             return
         # What was asked is done before the wait, so a caller that dies meanwhile was charged all the same.
-        delay = response.delay + (0 if is_control_path(scope["path"]) else self.latency)
-        if delay:
-            await asyncio.sleep(delay)
+        if response.delay:
+            await asyncio.sleep(response.delay)
         await _answer(send, response, origin)
 
     async def _respond(self, scope: Scope, headers: dict[str, str], body: bytes) -> Response:
@@ -93,7 +92,7 @@ class App:
             # A delivery calls the site, which may call the simulator back: so not on the event loop.
             return await asyncio.to_thread(self._control.handle, scope["method"], path, query, headers, body)
         target = f"{path}?{query}" if query else path
-        return self.simulator.handle(scope["method"], target, headers, body)
+        return self.simulator.handle(scope["method"], target, headers, body, self.latency)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -114,12 +113,12 @@ class App:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    body = b""
+    parts: list[bytes] = []
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
         if not message.get("more_body", False):
-            return body
+            return b"".join(parts)
 
 
 def _is_local_page(origin: str) -> bool:
@@ -170,6 +169,8 @@ def _protocol() -> type[asyncio.Protocol]:
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
     class DroppableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        app_state: dict[str, Any]
+
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
 

@@ -184,8 +184,8 @@ class TestCustomers:
         api = world.v1.customers
         made = api.create({"name": "Ada", "address": {"line1": "1 Main St"}, "metadata": {"a": "1"}})
         assert (made.name, made.address.line1, made.address.city) == ("Ada", "1 Main St", None)
-        changed = api.update(made.id, {"email": "ada@example.com", "name": ""})
-        assert (changed.email, changed.name) == ("ada@example.com", None)
+        changed = api.update(made.id, {"email": "ada@example.com", "name": "Ada L."})
+        assert (changed.email, changed.name) == ("ada@example.com", "Ada L.")
         assert [one.id for one in api.list({"email": "ada@example.com"}).data] == [made.id]
         assert api.delete(made.id).deleted
         assert api.retrieve(made.id).deleted
@@ -193,3 +193,11 @@ class TestCustomers:
         assert (error.http_status, error.code, error.param) == (404, "resource_missing", "id")
         assert world.events() == ["customer.created", "customer.updated", "customer.deleted"]
         assert api.list().data == []
+
+    def test_an_empty_string_unsets_only_what_the_library_types_say(self, world: World) -> None:
+        api = world.v1.customers
+        made = api.create({"name": "Ada", "address": {"line1": "1 Main St"}})
+        assert api.update(made.id, {"address": ""}).address is None
+        error = world.refused(lambda: api.update(made.id, {"name": ""}))
+        assert (error.code, error.param) == ("parameter_invalid_empty", "name")
+        assert api.retrieve(made.id).name == "Ada"

@@ -21,9 +21,11 @@ def reported(request: HttpRequest, checkout: Checkout) -> None:
 
 def seen(request: HttpRequest, checkout: Checkout, reference: str) -> None:
     """The intent tells of a decline: count it, unless the script has reported it or it was seen before."""
-    entry = _entry(request, checkout)
-    if not reference or entry.get("seen") == reference:
+    known = request.session.get(SESSION_KEY, {}).get(str(checkout.uuid), {})
+    if not reference or known.get("seen") == reference:
+        # nothing to write: most views of the page end here, and the session is not saved
         return
+    entry = _entry(request, checkout)
     entry["seen"] = reference
     if not entry.pop("reported", 0):
         _count(request, checkout)

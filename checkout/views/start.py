@@ -12,7 +12,7 @@ from checkout.models import Checkout, CheckoutAction
 
 
 def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_object: Payable) -> Checkout:
-    """The visitor's checkout of ``content_object``: their open one, or a new one, remembered in their session.
+    """The visitor's checkout of ``content_object``: their open one, or a new one, which they may open from now on.
 
     Counts new ones against the limits before Stripe is called. Call it from a POST that is not inside a transaction.
     Raises ``LimitReached``, ``NotPayable``, ``StripeRefused``, ``StripeUnreachable``; ``checkout.views.refused`` makes
@@ -23,7 +23,9 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     if checkout is None or not payment.resume(checkout):
         limits.check_create(request, content_object)  # type: ignore[arg-type]
         checkout = payment.start(action=slug, content_object=content_object, user=request.user)
-    remember_checkout(request, checkout)
+    if checkout.user_id is None or checkout.user_id != request.user.pk:
+        # a signed-in customer's own checkout is opened by the sign-in
+        remember_checkout(request, checkout)
     return checkout
 
 

@@ -2,6 +2,8 @@
 
 import os
 
+import django
+
 from example_checkout.settings.csp import content_security_policy
 from example_checkout.settings.database import database
 from example_checkout.settings.local import *  # noqa: F403
@@ -22,8 +24,16 @@ CHECKOUT_STRIPE_JS_URL = f"{SIMULATOR}/stripe.js"
 CHECKOUT_BASE_URL = f"http://127.0.0.1:{os.environ.get('DEMO_PORT', '8000')}"
 CONTENT_SECURITY_POLICY = content_security_policy(SIMULATOR)
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = DEMO / "mail"
+if django.VERSION >= (6, 1):
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "OPTIONS": {"file_path": DEMO / "mail"},
+        }
+    }
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = DEMO / "mail"
 
 CELERY_BROKER_URL = "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {

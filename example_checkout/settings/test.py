@@ -9,7 +9,8 @@ from example_checkout.settings.local import *  # noqa: F403
 DEBUG = True
 DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=":memory:")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Django 6.1's name; before that the test runner sets EMAIL_BACKEND by itself.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 STRIPE_PUBLISH_KEY = "pk_test_simulator"
 STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         try:
             report = audit.failed_checkouts(days=options["days"], fix=options["fix"])
         except CheckoutError as error:
-            raise CommandError(f"Stripe could not be asked: {error} Run it again.") from error
+            raise CommandError(f"Stripe could not be asked: {error}. Run it again.") from error
         for finding in report.findings:
             fixed = " fixed" if finding.fixed else ""
             self.stdout.write(f"{finding.checkout.uuid} {finding.intent.id} {finding.intent.stripe_status}{fixed}")

@@ -21,11 +21,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # tqdm's disable=None: a bar on a terminal, silence in cron
         total = Checkout.objects.open_payments().count()
-        with tqdm(total=total, unit="checkout", disable=None, file=self.stderr) as bar:
+        with tqdm(total=total, unit="checkout", disable=None) as bar:
             try:
                 report = fulfil.payments(dry_run=options["dry_run"], on_progress=lambda done: bar.update(done))
             except CheckoutError as error:
-                raise CommandError(f"Stripe could not be asked: {error} Nothing is lost: run it again.") from error
+                raise CommandError(f"Stripe could not be asked: {error}. Nothing is lost: run it again.") from error
         if options["verbosity"] > 1 or options["dry_run"] or report.settled:
             verb = "would be settled" if options["dry_run"] else "settled"
             self.stdout.write(f"{report.settled} of {report.open} open payments {verb}.")

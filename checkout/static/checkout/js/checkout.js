@@ -140,6 +140,10 @@
       if (answer.reason === "changed") {
         close();
         complain(words, reload());
+      } else if (answer.reason === "expired") {
+        // The page itself says more, once it is asked for again.
+        close();
+        complain(text("expired"), { label: text("continue"), act: () => window.location.reload() });
       } else if (answer.reason === "limited") {
         close();
         complain(words);

@@ -1,0 +1,142 @@
+"""Every page of shop and checkout: what axe finds, 360 px, the policy against inline code, the keyboard alone."""
+
+from typing import Any
+
+import pytest
+
+from example_checkout.tests.browser import (
+    PAID,
+    PAY_BUTTON,
+    book,
+    every_page,
+    heading,
+    problems,
+    ready,
+    recorded,
+    shown,
+    taken,
+)
+from example_checkout.tests.factories import ProductFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+FOCUS = """() => {
+  const one = document.activeElement;
+  const style = getComputedStyle(one);
+  const box = one.getBoundingClientRect();
+  return {
+    outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    inSight: box.height > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+    html: one.outerHTML.slice(0, 120),
+  };
+}"""
+INLINE = """() => [...document.querySelectorAll("*")].filter((one) =>
+  one.hasAttribute("style") || one.tagName === "STYLE" || (one.tagName === "SCRIPT" && !one.src)
+  || one.getAttributeNames().some((name) => name.startsWith("on"))).map((one) => one.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str], scheme: str
+) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    found = {name: bad for name in every_page(page, site, stripe_server, settings) if (bad := problems(page))}
+    # The walk provokes refusals on purpose; Chromium notes each with its status, and nothing else may be noted.
+    assert [line for line in console_errors if "the server responded with a status of 4" not in line] == []
+    console_errors.clear()
+    assert found == {}
+
+
+def test_every_page_fits_360_px(
+    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    wide = {}
+    for name in every_page(page, site, stripe_server, settings):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide[name] = width
+    console_errors.clear()
+    assert wide == {}
+
+
+def test_the_amount_stays_in_sight_on_a_phone(page: Any, site: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    book(page, site)
+    in_sight = """(texts) => [...document.querySelectorAll(".checkout-amount, #payment-submit")].some((one) => {
+      const box = one.getBoundingClientRect();
+      return one.textContent.includes("£120.00") && box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
+    })"""
+    for y in (0, 150, 300, 10_000):
+        page.evaluate("y => window.scrollTo(0, y)", y)
+        assert page.evaluate(in_sight), f"scrolled to {y}"
+
+
+def test_no_page_has_inline_code_and_the_policy_forbids_it(
+    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str]
+) -> None:
+    policies: dict[str, str] = {}
+
+    def note(response: Any) -> None:
+        if response.request.resource_type == "document":
+            policies[response.url] = response.headers.get("content-security-policy", "")
+
+    page.on("response", note)
+    inline = {
+        name: found for name in every_page(page, site, stripe_server, settings) if (found := page.evaluate(INLINE))
+    }
+    assert inline == {}
+    assert len(policies) > 10
+    for url, policy in policies.items():
+        assert "default-src 'none'" in policy, url
+        assert "unsafe" not in policy, url
+    assert [line for line in console_errors if "Content Security Policy" in line] == []
+    console_errors.clear()
+
+
+def tab_to(page: Any, selector: str) -> None:
+    """Press Tab until the element has the focus; every stop on the way must be in sight and outlined."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            continue
+        focus = page.evaluate(FOCUS)
+        assert focus["outlined"], focus["html"]
+        assert focus["inSight"], focus["html"]
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_booking_and_paying_with_3d_secure_by_keyboard_alone(
+    page: Any, site: Any, stripe_server: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    product = ProductFactory()
+    page.goto(site.url)
+    tab_to(page, f"a[href='{product.get_absolute_url()}']")
+    page.keyboard.press("Enter")
+    heading(page, product.name)
+    tab_to(page, "[name=name]")
+    page.keyboard.type("Ada Lovelace")
+    tab_to(page, "[name=email]")
+    page.keyboard.type("ada@example.com")
+    tab_to(page, "[name=action]")
+    tab_to(page, "button[type=submit]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/pay/*/")
+    ready(page)
+    checkout = shown(page)
+    for name, text in (("cc-number", "4000002760003184"), ("cc-exp", "1234"), ("cc-csc", "123")):
+        tab_to(page, f"[name={name}]")
+        page.keyboard.type(text)
+    tab_to(page, PAY_BUTTON)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Complete"
+    assert page.evaluate(FOCUS)["outlined"]
+    page.keyboard.press("Enter")
+    heading(page, PAID)
+    assert recorded(checkout) == ("success", True)
+    assert taken(stripe_server) == [12000]
