@@ -101,8 +101,11 @@ def console_errors() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Any, console_errors: list[str]) -> Iterator[Any]:
-    """Give a page in a context of its own; the test fails if its console shows an error at the end."""
+def page(browser: Any, stripe_server: Any, console_errors: list[str]) -> Iterator[Any]:
+    """Give a page in a context of its own; the test fails if its console shows an error at the end.
+
+    Needs ``stripe_server`` so that the page closes before the server that it may still talk to.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(15_000)
 

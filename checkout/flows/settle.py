@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from checkout import notify, states
@@ -61,25 +62,51 @@ def mismatch(checkout: Checkout, intent: Intent) -> str:
     return "; ".join(reasons)
 
 
-@transaction.atomic(durable=True)
 def _finish(checkout: Checkout, to: str, *, intent: Intent | None = None, by_audit: bool = False) -> bool:
-    locked = Checkout.objects.select_for_update().get(pk=checkout.pk)
+    with transaction.atomic(durable=True):
+        locked, others = _lock(checkout)
+        moved = _may_move(locked, to, by_audit=by_audit) and _move(locked, others, to, intent=intent, by_audit=by_audit)
+    # only what is committed is told: the database may still refuse what the host wrote
     _copy(locked, checkout)
-    if not _may_move(locked, to, by_audit=by_audit):
-        return False
+    if moved:
+        logger.info("settle settled checkout=%s state=%s intent=%s", locked.uuid, to, locked.payment_intent_id)
+    return moved
+
+
+def _lock(checkout: Checkout) -> tuple[Checkout, list[Checkout]]:
+    """The row, and the object's other attempts that count: always locked in one order, so rivals queue up."""
+    same = Checkout.objects.filter(content_type_id=checkout.content_type_id, object_id=checkout.object_id)
+    counts = same.filter(Q(pk=checkout.pk) | ~Q(state_id=states.FAIL))
+    rows = {row.pk: row for row in counts.select_for_update().order_by("pk")}
+    return rows.pop(checkout.pk), list(rows.values())
+
+
+def _move(
+    locked: Checkout, others: list[Checkout], to: str, *, intent: Intent | None = None, by_audit: bool = False
+) -> bool:
     values: dict[str, Any] = {"settled": timezone.now(), "claim": None, "repriced_total": None}
     if intent is not None and to == states.SUCCESS:
-        if reason := mismatch(locked, intent):
+        if reason := mismatch(locked, intent) or _paid_twice(locked, others):
             _quarantine(locked, reason)
-            _copy(locked, checkout)
             return False
         values |= {"total": intent.amount_received, "quarantine": ""}
     if not locked.move_to(to, by_audit=by_audit, **values):
         return False
     _tell_host(locked)
-    _copy(locked, checkout)
-    logger.info("settle settled checkout=%s state=%s intent=%s", locked.uuid, to, locked.payment_intent_id)
     return True
+
+
+def _paid_twice(checkout: Checkout, others: list[Checkout]) -> str:
+    """Why this is a second payment of what another attempt paid meanwhile; empty if it is not.
+
+    An object that may still be charged (a running account, say) is one that takes several payments.
+    """
+    for other in others:
+        taken = other.succeeded and other.action_id in (states.PAYMENT, states.MANUAL)
+        if taken and other.settled is not None and other.settled >= checkout.created:
+            target = checkout.content_object
+            return f"paid again: checkout {other.pk} paid for it" if target and not target.checkout_can_charge else ""
+    return ""
 
 
 def _may_move(checkout: Checkout, to: str, *, by_audit: bool) -> bool:
@@ -112,6 +139,10 @@ def _tell_host(checkout: Checkout) -> None:
 def _copy(source: Checkout, target: Checkout) -> None:
     for field in source._meta.concrete_fields:
         setattr(target, field.attname, getattr(source, field.attname))
+    # the host's object as it is now, if it was looked up: not the one from before, and not once more
+    link = Checkout._meta.get_field("content_object")
+    if (found := link.get_cached_value(source, default=None)) is not None:
+        link.set_cached_value(target, found)
 
 
 def guarded(checkout: Checkout, work: Callable[[], bool]) -> bool | None:

@@ -88,7 +88,7 @@ def library(stripe_server: LiveServer) -> stripe.StripeClient:
 
 
 @pytest.fixture
-def open_page(page: Any, shop: str, library: stripe.StripeClient) -> Callable[..., Any]:
+def open_page(shop: str, page: Any, library: stripe.StripeClient) -> Callable[..., Any]:
     """Open the shop's page for a new intent and wait for its card form."""
 
     def visit(**options: str) -> Any:
@@ -233,6 +233,7 @@ def test_redirect_always(open_page: Callable[..., Any]) -> None:
         page.click("#pay")
     assert "basket=7&payment_intent=pi_" in request.value.url
     assert request.value.url.endswith("redirect_status=succeeded")
+    page.wait_for_url("**/back?**")
 
 
 def test_a_paid_intent_is_not_mounted_again(open_page: Callable[..., Any]) -> None:

@@ -71,7 +71,7 @@ def test_a_declined_card_is_announced_and_another_card_pays(
 ) -> None:
     checkout = book(page, site)
     press_pay(page, NO_FUNDS)
-    said(page, "Your card has insufficient funds.")
+    assert "Nothing has been charged" in said(page, "Your card has insufficient funds.")
     # The message has the focus too, so that whoever cannot see it is at the right place.
     assert page.evaluate("document.activeElement.id") == "payment-message"
     assert len(console_errors) == 1

@@ -239,6 +239,12 @@
       }
     };
 
+    /** What Stripe says, and after a decline what to do about it. @param {StripeError} error */
+    const advice = ({ type, message }) => {
+      if (!message) return text("failed");
+      return type === "card_error" ? `${message} ${text("another")}` : message;
+    };
+
     /** @param {Outcome} outcome */
     const conclude = async ({ status, error }) => {
       if (!error) {
@@ -249,7 +255,7 @@
       const seen = error.payment_intent?.status || error.setup_intent?.status || "";
       if (PAID.includes(seen)) succeed();
       else if (NOT_AUTHENTICATED.includes(error.code || "")) await declined(error, text("not-authenticated"));
-      else if (SPEAKABLE.includes(error.type)) await declined(error, error.message || text("failed"));
+      else if (SPEAKABLE.includes(error.type)) await declined(error, advice(error));
       else await unknown();
     };
 
