@@ -72,6 +72,22 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(contract.MISSING, red=True, bold=True)
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collect which checkouts the example's host was told have succeeded."""
+    from example_checkout.models import SalesLedger
+
+    calls: list[int] = []
+    original = SalesLedger.checkout_success
+
+    def count(self: Any, checkout: Any) -> None:
+        calls.append(checkout.pk)
+        original(self, checkout)
+
+    monkeypatch.setattr(SalesLedger, "checkout_success", count)
+    return calls
+
+
 def _chromium() -> str | None:
     """Where the machine's Chromium is; None stands for Playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -13,6 +13,7 @@ NEEDED = [
     "static/checkout/js/checkout.js",
     "migrations/0001_initial.py",
     "locale/en/LC_MESSAGES/django.po",
+    "locale/de/LC_MESSAGES/django.mo",
     "simulator/static",
 ]
 

@@ -11,6 +11,10 @@ from checkout.models import Checkout, Notice
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Nothing can be added, changed or deleted."""
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """PostgreSQL refuses to look for a NUL: an answer of 400 rather than a crash."""
+        return "\x00" not in str(value) and super().lookup_allowed(lookup, value, request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -30,6 +34,12 @@ class CheckoutAdmin(ReadOnlyAdmin):
     list_select_related = ("action", "state")
     search_fields = ("=uuid", "=payment_intent_id")
     show_full_result_count = False
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """What is longer than any id finds nothing; SQLite would refuse to look for it."""
+        if len(search_term) > 255:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(Notice)

@@ -7,6 +7,7 @@ nothing moved, ``StripeUnreachable`` that we do not know.
 
 import functools
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,13 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
 NETWORK_RETRIES = 1
+
+
+class ClientSecret(str):
+    """Whoever holds it can pay, and see the payment: a ``repr``, and with it a log or an error report, hides it."""
+
+    def __repr__(self) -> str:
+        return "<client secret>"
 
 
 class IntentStatus(Enum):
@@ -113,6 +121,7 @@ def _client() -> "stripe.StripeClient":
 
     if not settings.secret_key:
         raise StripeRefused("STRIPE_SECRET_KEY is not set.")
+    logging.getLogger("stripe").addFilter(_hide_secrets)
     http_client = (
         import_string(settings.http_client)()
         if settings.http_client
@@ -124,6 +133,12 @@ def _client() -> "stripe.StripeClient":
         base_addresses={"api": settings.api_base} if settings.api_base else {},
         max_network_retries=NETWORK_RETRIES,
     )
+
+
+def _hide_secrets(record: logging.LogRecord) -> bool:
+    """At DEBUG the SDK logs whole answers."""
+    record.msg = re.sub(r"_secret_\w+", " (secret)", str(record.msg))
+    return True
 
 
 def reset() -> None:
@@ -189,7 +204,7 @@ def _intent(raw: "stripe.PaymentIntent") -> Intent:
         customer_id=(customer if isinstance(customer, str) else customer.id) if customer else "",
         checkout_uuid=str(getattr(metadata, "checkout", "") or ""),
         created=datetime.fromtimestamp(raw.created, tz=UTC),
-        client_secret=raw.client_secret or "",
+        client_secret=ClientSecret(raw.client_secret or ""),
         decline=_decline(raw.last_payment_error),
     )
 

@@ -39,7 +39,12 @@ def _count(request: HttpRequest, kind: str, name: str, *, increment: bool = True
             continue
         # django-ratelimit knows "ip" by name (and RATELIMIT_IP_META_KEY); the others are given as functions
         key: Any = "ip" if scope == "address" else _constant(keys[scope])
-        usage = get_usage(request, group=f"checkout-{kind}-{scope}", key=key, rate=rate, increment=increment)
+        group = f"checkout-{kind}-{scope}"
+        try:
+            usage = get_usage(request, group=group, key=key, rate=rate, increment=increment)
+        except ValueError:
+            # a proxy's header that is no address: all who send one share a counter
+            usage = get_usage(request, group=group, key=_constant("unknown"), rate=rate, increment=increment)
         if usage is not None and (usage["count"] >= usage["limit"] if not increment else usage["should_limit"]):
             reached.append(scope)
     if reached:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from django.utils.translation import gettext_noop as _
+
 # actions
 CARD_REFRESH: Final = "card_refresh"
 CHARGE: Final = "charge"
@@ -12,13 +14,13 @@ PAYMENT_PLAN: Final = "payment_plan"
 PAY_ON_SESSION: Final = "pay_on_session"
 
 ACTIONS: Final = {
-    CARD_REFRESH: "Card refresh",
-    CHARGE: "Charge",
-    INVOICE: "Invoice",
-    MANUAL: "Manual",
-    PAYMENT: "Payment",
-    PAYMENT_PLAN: "Payment plan",
-    PAY_ON_SESSION: "Pay on session",
+    CARD_REFRESH: _("Card refresh"),
+    CHARGE: _("Charge"),
+    INVOICE: _("Invoice"),
+    MANUAL: _("Manual"),
+    PAYMENT: _("Payment"),
+    PAYMENT_PLAN: _("Payment plan"),
+    PAY_ON_SESSION: _("Pay on session"),
 }
 
 # states
@@ -28,11 +30,11 @@ SUCCESS: Final = "success"
 FAIL: Final = "fail"
 
 STATES: Final = {
-    PENDING: "Pending",
-    REQUEST: "Request",
-    SUCCESS: "Success",
-    FAIL: "Fail",
-    PAY_ON_SESSION: "Pay on session",
+    PENDING: _("Pending"),
+    REQUEST: _("Request"),
+    SUCCESS: _("Success"),
+    FAIL: _("Fail"),
+    PAY_ON_SESSION: _("Pay on session"),
 }
 
 OPEN: Final = (PENDING, REQUEST)

@@ -13,7 +13,7 @@ class BookingForm(forms.ModelForm):
     """Places, a name and a way to pay; somebody who signed in is known already."""
 
     name = forms.CharField(max_length=100, label="Your name")
-    email = forms.EmailField(label="Your email")
+    email = forms.EmailField(max_length=254, label="Your email")
     action = forms.ChoiceField(
         choices=HOW_TO_PAY, initial="payment", widget=forms.RadioSelect, label="How would you like to pay?"
     )

@@ -10,9 +10,9 @@ urlpatterns = [
     path("", views.HomeView.as_view(), name="example.home"),
     path("courses/<slug:slug>/", views.CourseView.as_view(), name="example.course"),
     path("bookings/", views.MyBookingsView.as_view(), name="example.bookings"),
-    path("bookings/<str:number>/", views.BookingView.as_view(), name="example.booking"),
+    path("bookings/<slug:number>/", views.BookingView.as_view(), name="example.booking"),
     path(
-        "bookings/<str:number>/pay/",
+        "bookings/<slug:number>/pay/",
         views.SalesLedgerSessionRedirectView.as_view(),
         name="example.booking.pay",
     ),

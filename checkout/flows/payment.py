@@ -170,7 +170,7 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
     """Mark as paid without Stripe; staff only. Raises ``NotPayable``, ``InProgress``."""
     if not getattr(user, "is_staff", False):
         raise NotPayable("Only staff may mark something as paid.")
-    total, currency = _payable(content_object, states.MANUAL)
+    total, currency = _payable(content_object, states.MANUAL, by_staff=True)
     checkout = _new(states.MANUAL, content_object, user, total=total, currency=currency)
     try:
         _take_claim(checkout, evict=False)
@@ -205,11 +205,11 @@ def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
     return start(action=action, content_object=target, user=user)
 
 
-def _payable(content_object: "Payable | None", action: str) -> tuple[Decimal, str]:
+def _payable(content_object: "Payable | None", action: str, *, by_staff: bool = False) -> tuple[Decimal, str]:
     if content_object is None:
         raise NotPayable("The object of this checkout has been deleted.")
-    if action != states.MANUAL and (action not in content_object.checkout_actions or action not in OFFERED):
-        raise NotPayable(f"{content_object!r} does not offer {action!r}: see its checkout_actions.")
+    if not by_staff and (action not in content_object.checkout_actions or action not in OFFERED):
+        raise NotPayable(f"{content_object!r} does not offer {action[:50]!r}: see its checkout_actions.")
     if not content_object.checkout_can_charge:
         raise NotPayable(
             f"{content_object!r} says that it cannot be charged (checkout_can_charge).",
@@ -240,7 +240,7 @@ def _real(user: "User") -> Any:
 
 
 def _open_checkout(action: str, content_object: Any, user: "User") -> Checkout | None:
-    if _real(user) is None:
+    if _real(user) is None or action not in OFFERED:
         return None
     mine = Checkout.objects.for_content_object(content_object).filter(user=user, action_id=action)
     found: Checkout | None = mine.filter(state_id__in=states.OPEN).order_by("-pk").first()

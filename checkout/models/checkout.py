@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checkout import states
@@ -67,7 +68,8 @@ class SlugTable(models.Model):
         ordering = ("slug",)
 
     def __str__(self) -> str:
-        return self.name
+        # The database keeps the English word.
+        return gettext(self.name)
 
 
 class CheckoutAction(SlugTable):
@@ -220,6 +222,11 @@ class Checkout(StateModel):
     def failed(self) -> bool:
         """Settled, and came to nothing."""
         return self.state_id == states.FAIL
+
+    @property
+    def held(self) -> bool:
+        """The money has come, but was put in quarantine: a person looks at it, and nothing is fulfilled meanwhile."""
+        return self.is_open and bool(self.quarantine)
 
     @property
     def lines(self) -> list[str]:

@@ -12,6 +12,9 @@ DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 SIMULATOR = "http://127.0.0.1:12111"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 
+# Django 6.1's own checks, which run with ours, look at the database.
+pytestmark = pytest.mark.django_db
+
 
 def found() -> set[str]:
     """The ids of our own checks that fire."""

@@ -11,7 +11,6 @@ from checkout import gateway, states
 from checkout.errors import IllegalMove
 from checkout.flows.settle import settle
 from checkout.models import Checkout
-from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory
 
 
@@ -19,20 +18,6 @@ def paid_checkout(pay: Any) -> Checkout:
     checkout = Checkout.objects.create_checkout("payment", SalesLedgerFactory(), AnonymousUser())
     pay(checkout)
     return checkout
-
-
-@pytest.fixture
-def told(monkeypatch: Any) -> list[int]:
-    """Which checkouts the host was told about."""
-    calls: list[int] = []
-    original = SalesLedger.checkout_success
-
-    def count(self: SalesLedger, checkout: Checkout) -> None:
-        calls.append(checkout.pk)
-        original(self, checkout)
-
-    monkeypatch.setattr(SalesLedger, "checkout_success", count)
-    return calls
 
 
 @pytest.mark.django_db

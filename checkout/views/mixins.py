@@ -16,11 +16,12 @@ from django.http import (
 )
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext_lazy as _
 
-from checkout import limits, states
+from checkout import limits
 from checkout.access import CheckoutExpired, check_access, check_success_page, remember_checkout
 from checkout.conf import settings
-from checkout.errors import CheckoutError
+from checkout.errors import CheckoutError, NotPayable
 from checkout.flows import payment
 from checkout.forms import EmptyForm, InvoiceForm
 from checkout.models import Checkout
@@ -79,6 +80,13 @@ class CheckoutByUuidMixin:
         target = self.get_object().content_object
         return target.checkout_success_url(self.get_object().uuid) if target is not None else ""
 
+    def to_success_page(self) -> HttpResponse:
+        """A redirect; ``AlreadySettled``, which becomes a page, if the object and its addresses are gone."""
+        path = self.success_path()
+        if not path:
+            raise payment.AlreadySettled(f"The object of checkout {self.get_object().pk} has been deleted.")
+        return HttpResponseRedirect(path)
+
 
 class CheckoutMixin(CheckoutByUuidMixin):
     """The page on which a customer pays: ``class PayView(CheckoutMixin, UpdateView)``, URL keyword ``uuid``.
@@ -94,6 +102,9 @@ class CheckoutMixin(CheckoutByUuidMixin):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The page. One Stripe call for a payment, none for an invoice."""
         checkout = self.get_object()
+        if checkout.held:
+            # the money has come and a person looks at it: no form that asks for more
+            return self.to_success_page()
         if checkout.is_open and checkout.is_payment:
             limits.check_declined(request, checkout.content_object)
             try:
@@ -103,11 +114,11 @@ class CheckoutMixin(CheckoutByUuidMixin):
             else:
                 declines.seen(request, checkout, self.intent.decline.reference if self.intent.decline else "")
         if checkout.succeeded and request.GET.get("redirect_status"):
-            return redirect(self.success_path())
+            return self.to_success_page()
         if not checkout.is_open or not (checkout.is_payment or checkout.is_invoice):
             raise payment.AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
         if self.intent is not None and not self.intent.waiting:
-            return redirect(self.success_path())
+            return self.to_success_page()
         response: HttpResponseBase = super().get(request, *args, **kwargs)  # type: ignore[misc]
         return response
 
@@ -192,19 +203,23 @@ class CheckoutMixin(CheckoutByUuidMixin):
             response: HttpResponseBase = self.render_to_response(context, status=422)  # type: ignore[attr-defined]
             return response
         payment.invoice(checkout, details=form.cleaned_data)
-        return redirect(self.success_path())
+        return self.to_success_page()
 
 
 class CheckoutSuccessMixin(CheckoutByUuidMixin):
     """The page to which a customer returns: ``class SuccessView(CheckoutSuccessMixin, DetailView)``.
 
     Asks Stripe and settles before it answers. While the bank has not decided it shows ``waiting_template_name``,
-    which asks the same address for JSON until there is an answer.
+    which asks the same address for JSON until there is an answer; and ``held_template_name`` for a payment that
+    came but was put aside for a person to look at.
     """
 
     template_name = "checkout/checkout_success.html"
     waiting_template_name = "checkout/checkout_waiting.html"
+    held_template_name = "checkout/checkout_held.html"
+    fail_template_name = "checkout/checkout_fail.html"
     waiting = False
+    unpaid = False
 
     def check_access(self, checkout: Checkout) -> None:
         """For visitors who are not logged in the page closes some minutes after the payment."""
@@ -217,19 +232,26 @@ class CheckoutSuccessMixin(CheckoutByUuidMixin):
         unpaid = intent is not None and intent.waiting
         url = self._elsewhere(checkout, unpaid=unpaid)
         if wants_json(request):
-            url = url or (request.path if checkout.succeeded else None)
-            return JsonResponse({"state": checkout.state_id, "url": url})
+            url = url or (request.path if checkout.succeeded or checkout.failed or unpaid else None)
+            # "held" tells a waiting page to load itself anew: no later answer will bring an address
+            return JsonResponse({"state": checkout.state_id, "url": url} | ({"held": True} if checkout.held else {}))
         if url:
             return HttpResponseRedirect(url)
-        self.waiting = not checkout.succeeded
-        if checkout.succeeded and "payment_intent_client_secret" in request.GET:
+        # the object and its fail page are gone: that is no reason to wait for what will not come
+        self.unpaid = checkout.failed or unpaid
+        self.waiting = not (checkout.succeeded or checkout.held or self.unpaid)
+        if "payment_intent_client_secret" in request.GET:
             # the secret leaves the address bar, the history and every referrer
             return HttpResponseRedirect(request.path)
         response: HttpResponseBase = super().get(request, *args, **kwargs)  # type: ignore[misc]
         return response
 
     def get_template_names(self) -> list[str]:
-        """The waiting page while nothing is known."""
+        """The waiting page while nothing is known; never for money that has come."""
+        if self.get_object().held:
+            return [self.held_template_name]
+        if self.unpaid:
+            return [self.fail_template_name]
         if self.waiting:
             return [self.waiting_template_name]
         return [self.template_name]
@@ -244,21 +266,35 @@ class CheckoutSuccessMixin(CheckoutByUuidMixin):
 class CheckoutFailMixin(CheckoutByUuidMixin):
     """The page for a payment that did not go through: ``class FailView(CheckoutFailMixin, DetailView)``.
 
-    Sends the customer on to the success page if it was paid after all.
+    Asks Stripe about an open payment, and sends the customer on to the success page unless it is sure that nothing was
+    paid: that page thanks, waits or explains.
     """
 
     template_name = "checkout/checkout_fail.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Never says "failed" of what is paid."""
-        if self.get_object().state_id == states.SUCCESS:
-            return redirect(self.success_path())
+        checkout = self.get_object()
+        intent = payment.finish(checkout)
+        asked = checkout.is_open and bool(checkout.payment_intent_id)
+        if checkout.succeeded or (asked and not (intent is not None and intent.waiting)):
+            return self.to_success_page()
+        target = checkout.content_object
+        if target is not None and not target.checkout_can_charge:
+            # another attempt has paid: "try again" would be wrong, and so would "it did not go through"
+            raise NotPayable(
+                f"Checkout {checkout.pk} is {checkout.state_id}, but its object cannot be charged any more.",
+                customer_message=_("There is nothing to pay here any more."),
+            )
         response: HttpResponseBase = super().get(request, *args, **kwargs)  # type: ignore[misc]
         return response
 
 
 def _decimal(text: str) -> Decimal:
+    """The amount that the page showed; -1, which is no total, for what is not a plain finite number."""
     try:
-        return Decimal(text)
+        number = Decimal(text) if len(text) <= 40 and text.isascii() else Decimal(-1)
     except InvalidOperation:
         return Decimal(-1)
+    # to compare with a signalling NaN raises
+    return number if number.is_finite() else Decimal(-1)

@@ -31,7 +31,7 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
 
 def _remembered_checkout(request: HttpRequest, action: str, content_object: Any) -> Checkout | None:
     uuids = remembered(request)
-    if not uuids:
+    if not uuids or action not in payment.OFFERED:
         return None
     mine = Checkout.objects.for_content_object(content_object).filter(uuid__in=uuids)
     found: Checkout | None = mine.filter(action_id=action, state_id__in=states.OPEN).order_by("-pk").first()

@@ -138,6 +138,13 @@ def test_the_tasks_return_how_many(stripe_simulator: Any, pay: Any, mailoutbox: 
     assert len(mailoutbox) == 1
 
 
+def test_notices_are_sent_once_from_cron(mailoutbox: Any) -> None:
+    NoticeFactory.create_batch(2)
+    assert run("send_notices") == "2 notices sent.\n"
+    assert run("send_notices") == ""
+    assert len(mailoutbox) == 2
+
+
 def test_the_schedule_names_tasks_that_exist() -> None:
     assert {entry["task"] for entry in tasks.BEAT_SCHEDULE.values()} <= set(app.tasks)
     assert tasks.BEAT_SCHEDULE["payment_intent_fulfillment"]["schedule"].minute == {0, 16, 32, 48}

@@ -10,23 +10,9 @@ from django.test import Client
 
 from checkout.flows import fulfil, payment
 from checkout.models import Checkout, Notice
-from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def told(monkeypatch: Any) -> list[int]:
-    calls: list[int] = []
-    original = SalesLedger.checkout_success
-
-    def count(self: SalesLedger, checkout: Checkout) -> None:
-        calls.append(checkout.pk)
-        original(self, checkout)
-
-    monkeypatch.setattr(SalesLedger, "checkout_success", count)
-    return calls
 
 
 def at_once(*works: Callable[[], Any]) -> None:

@@ -54,9 +54,11 @@
         // The server will not tell this browser any more; its own page says why.
         leave(window.location.href);
       } else {
-        /** @type {{state?: string, url?: string | null}} */
+        /** @type {{state?: string, url?: string | null, held?: boolean}} */
         const answer = await response.json();
         if (answer.url) leave(answer.url);
+        // The payment came but needs a person: the same address now says so.
+        else if (answer.held) leave(window.location.href);
         else say(Date.now() - started > SLOW_AFTER ? "slow" : "patient");
       }
     };

@@ -1,0 +1,368 @@
+"""Who may open what: every address of the site against every kind of visitor, one cell of the table a test.
+
+Each row gives what somebody sees who may, and what everybody else sees; a column is a visitor.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
+from django.urls.resolvers import RegexPattern
+from freezegun import freeze_time
+
+from checkout import access
+from checkout.flows import payment
+from checkout.models import Checkout, CheckoutAdditional
+from example_checkout import views
+from example_checkout.models import SalesLedger
+from example_checkout.tests.factories import ContactFactory, ProductFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ANYBODY = (
+    "anonymous",
+    "other",
+    "session",
+    "owner",
+    "staff",
+    "link",
+    "expired-link",
+    "tampered-link",
+    "link-of-another",
+)
+SIGNED_IN = {"other", "owner", "staff"}
+# the four doors of a checkout; a link opens a checkout and not the booking
+OPENS = {"session", "owner", "staff", "link"}
+BOOKED = OPENS - {"link"}
+
+INVOICE = {"step": "invoice", "contact_name": "Ann", "address_1": "1 High Street", "email": "ann@example.com"}
+BOOK = {"quantity": "1", "name": "Bo", "email": "bo@example.com", "action": "payment"}
+JSON = {"accept": "application/json"}
+
+
+class Row(NamedTuple):
+    """One request. ``yes`` is the answer for those in ``who``, ``no`` for the rest, ``signed_in`` for other users."""
+
+    id: str
+    view: str
+    yes: int
+    who: set[str] = OPENS
+    no: int = 403
+    signed_in: int | None = None
+    state: str = "open"
+    post: dict[str, str] | None = None
+    json: bool = False
+
+    def expected(self, visitor: str) -> int:
+        if visitor in self.who:
+            return self.yes
+        return self.signed_in if self.signed_in and visitor in SIGNED_IN else self.no
+
+
+EVERYBODY = set(ANYBODY)
+PAY, SUCCESS, FAIL = "web.checkout", "web.checkout.success", "web.checkout.fail"
+BEGIN = {"step": "begin", "shown_total": "120.00"}
+
+TABLE = [
+    Row("pay page", PAY, 200),
+    Row("pay page, invoice", PAY, 200, state="invoice"),
+    Row("pay page, begun", PAY, 200, state="begun"),
+    Row("pay page, paid", PAY, 200, state="paid"),
+    Row("pay page, closed", PAY, 200, state="closed"),
+    Row("begin", PAY, 200, post=BEGIN, json=True),
+    Row("begin, not JSON", PAY, 200, post=BEGIN),
+    Row("begin, paid", PAY, 409, post=BEGIN, json=True, state="paid"),
+    Row("begin, another amount", PAY, 409, post={**BEGIN, "shown_total": "1.00"}, json=True),
+    Row("declined", PAY, 200, post={"step": "declined"}, json=True),
+    Row("choose", PAY, 302, post={"step": "choose", "action": "invoice"}),
+    Row("choose what is not offered", PAY, 200, post={"step": "choose", "action": "manual"}),
+    Row("invoice", PAY, 302, post=INVOICE, state="invoice"),
+    Row("invoice, incomplete", PAY, 422, post={"step": "invoice"}, state="invoice"),
+    Row("invoice, of a payment", PAY, 200, post=INVOICE),
+    Row("unknown step", PAY, 302, post={"step": "free of charge"}),
+    Row("thanks, paid", SUCCESS, 200, state="paid"),
+    Row("thanks, not paid", SUCCESS, 302),
+    Row("thanks, closed", SUCCESS, 302, state="closed"),
+    Row("waiting", SUCCESS, 200, state="waiting"),
+    Row("waiting JSON", SUCCESS, 200, state="waiting", json=True),
+    Row("waiting JSON, paid", SUCCESS, 200, state="paid", json=True),
+    Row("failed", FAIL, 200, state="closed"),
+    Row("failed, paid after all", FAIL, 302, state="paid"),
+    Row("home", "example.home", 200, EVERYBODY),
+    Row("course", "example.course", 200, EVERYBODY),
+    Row("book", "example.course", 302, EVERYBODY, post=BOOK),
+    Row("booking", "example.booking", 200, BOOKED, no=404),
+    Row("pay for booking", "example.booking.pay", 302, BOOKED, no=404, post={"action": "payment"}),
+    Row("my bookings", "example.bookings", 200, SIGNED_IN, no=302),
+    Row("staff list", "checkout.list", 200, {"staff"}, no=302, signed_in=403),
+    Row("audit list", "checkout.list.audit", 200, {"staff"}, no=302, signed_in=403),
+    Row("sign in", "login", 302, SIGNED_IN, no=200),
+    Row("sign in, wrong", "login", 302, SIGNED_IN, no=200, post={"username": "x", "password": "y"}),
+    Row("sign out", "logout", 302, EVERYBODY, post={}),
+]
+
+
+class World:
+    """One booking, made through the shop's door, and its checkout in a state."""
+
+    def __init__(self, state: str, pay: Any, trouble: Any, *, signed_in: bool) -> None:
+        self.product = ProductFactory()
+        self.owner = UserFactory()
+        self.browser = Client()
+        ContactFactory(user=self.owner, name="Ann Owner")
+        if signed_in:
+            self.browser.force_login(self.owner)
+        action = "invoice" if state == "invoice" else "payment"
+        sent = {**BOOK, "name": "Ann Owner", "action": action}
+        assert self.browser.post(reverse("example.course", args=[self.product.slug]), sent).status_code == 302
+        self.booking = SalesLedger.objects.get()
+        self.checkout = Checkout.objects.get()
+        if state in ("begun", "paid", "waiting"):
+            payment.begin(self.checkout, shown_total=self.checkout.total)
+        if state in ("paid", "waiting"):
+            pay(self.checkout)
+        if state == "paid":
+            payment.finish(self.checkout)
+        if state == "closed":
+            payment.abandon(self.checkout)
+        if state == "waiting":
+            trouble("reset_before", times=2, method="GET")
+
+    def url(self, view: str) -> str:
+        args: dict[str, list[Any]] = {
+            PAY: [self.checkout.uuid],
+            SUCCESS: [self.checkout.uuid],
+            FAIL: [self.checkout.uuid],
+            "example.course": [self.product.slug],
+            "example.booking": [self.booking.number],
+            "example.booking.pay": [self.booking.number],
+        }
+        return reverse(view, args=args.get(view, []))
+
+    def visitor(self, name: str) -> tuple[Client, str]:
+        """A browser, and what it adds to an address."""
+        client, token = Client(), ""
+        if name == "session":
+            client = self.browser
+        elif name == "owner":
+            client.force_login(self.owner)
+        elif name == "other":
+            client.force_login(ContactFactory().user)
+        elif name == "staff":
+            client.force_login(UserFactory(is_staff=True))
+        elif name == "link":
+            token = access.sign(self.checkout.uuid)
+        elif name == "expired-link":
+            with freeze_time(self.checkout.created - timedelta(days=7, seconds=1)):
+                token = access.sign(self.checkout.uuid)
+        elif name == "tampered-link":
+            token = access.sign(uuid4()).split(":", 1)[0] + ":" + access.sign(self.checkout.uuid).split(":", 1)[1]
+        elif name == "link-of-another":
+            token = access.sign(uuid4())
+        return client, f"?{access.PARAMETER}={token}" if token else ""
+
+    def row(self) -> list[Any]:
+        return [list(Checkout.objects.values()), list(CheckoutAdditional.objects.values())]
+
+
+@pytest.fixture(autouse=True)
+def counters() -> Iterator[None]:
+    """Every visitor of these tests has the same address, whose attempts would add up."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def make(stripe_simulator: Any, pay: Any, stripe_trouble: Any) -> Any:
+    def world(state: str = "open", *, signed_in: bool = False) -> World:
+        return World(state, pay, stripe_trouble, signed_in=signed_in)
+
+    return world
+
+
+def send(client: Client, row: Row, url: str) -> Any:
+    headers = JSON if row.json else {}
+    return client.get(url, headers=headers) if row.post is None else client.post(url, row.post, headers=headers)
+
+
+@pytest.mark.parametrize("visitor", ANYBODY)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
+def test_every_view_against_every_visitor(make: Any, stripe_simulator: Any, row: Row, visitor: str) -> None:
+    world = make(row.state, signed_in=visitor == "owner")
+    client, query = world.visitor(visitor)
+    before, calls = world.row(), sum(stripe_simulator.calls.values())
+
+    answer = send(client, row, world.url(row.view) + query)
+
+    assert answer.status_code == row.expected(visitor)
+    if answer.status_code in (403, 404):
+        assert world.row() == before, "a refusal changes nothing"
+        assert sum(stripe_simulator.calls.values()) == calls, "a refusal asks Stripe nothing"
+    if visitor not in OPENS:
+        body = answer.content.decode()
+        for private in ("Ann Owner", "_secret_", world.booking.number, str(world.checkout.payment_intent_id or "pi_")):
+            assert private not in body
+
+
+def doors(resolver: URLResolver) -> set[tuple[str, str]]:
+    """Every view of the project and the methods that it answers; Django's admin has tests of its own."""
+    found = set()
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin":
+                found |= doors(entry)
+        elif isinstance(entry, URLPattern):
+            view = getattr(entry.callback, "view_class", None)
+            allowed = getattr(view, "http_method_names", ["get", "post"])
+            methods = [name for name in ("get", "post") if name in allowed and (view is None or hasattr(view, name))]
+            found |= {(entry.name or str(entry.pattern), method) for method in methods}
+    return found
+
+
+def test_the_table_names_every_view_of_the_project() -> None:
+    named = {(row.view, "get" if row.post is None else "post") for row in TABLE}
+    assert doors(get_resolver()) == named
+
+
+def test_a_view_that_the_table_does_not_name_is_noticed() -> None:
+    class Reader(views.HomeView):
+        pass
+
+    entries = [path("new/", Reader.as_view()), path("function/", lambda request: None, name="function")]
+    found = doors(URLResolver(RegexPattern(r"^/"), entries))
+    assert found == {("new/", "get"), ("function", "get"), ("function", "post")}
+
+
+@pytest.mark.parametrize("view", [PAY, SUCCESS, FAIL])
+@pytest.mark.parametrize("visitor", ["anonymous", "other", "staff"])
+def test_an_unknown_uuid_is_a_404_page(make: Any, view: str, visitor: str) -> None:
+    client, _ = make().visitor(visitor)
+    answer = client.get(reverse(view, args=[uuid4()]))
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.content.decode()
+    assert client.get(reverse(view, args=[uuid4()])[:-2] + "/").status_code == 404
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.post is not None], ids=lambda row: row.id)
+@pytest.mark.parametrize("visitor", ["session", "staff"])
+def test_a_post_without_its_token_is_a_403_page_and_changes_nothing(
+    make: Any, stripe_simulator: Any, row: Row, visitor: str
+) -> None:
+    world = make(row.state)
+    allowed, _ = world.visitor(visitor)
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = allowed.cookies
+    before, calls = world.row(), sum(stripe_simulator.calls.values())
+
+    answer = send(strict, row, world.url(row.view))
+
+    assert answer.status_code == 403
+    assert "This page was open for too long" in answer.content.decode()
+    assert world.row() == before
+    assert sum(stripe_simulator.calls.values()) == calls
+    assert SalesLedger.objects.count() == 1
+
+
+@pytest.mark.parametrize("view", [PAY, SUCCESS, FAIL])
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods_need_the_token_too(make: Any, view: str, method: str) -> None:
+    world = make()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = world.browser.cookies
+    before = world.row()
+    assert getattr(strict, method)(world.url(view)).status_code == 403
+    assert world.row() == before
+
+
+@pytest.mark.parametrize(
+    ("visitor", "minutes", "status"),
+    [
+        ("session", 9, 200),
+        ("session", 10, 200),
+        ("session", 11, 403),
+        ("link", 9, 200),
+        ("link", 11, 403),
+        ("owner", 11, 200),
+        ("staff", 11, 200),
+    ],
+)
+@pytest.mark.parametrize("json", [False, True])
+def test_the_success_page_closes_ten_minutes_after_the_payment_for_who_is_not_signed_in(
+    make: Any, visitor: str, minutes: int, status: int, json: bool
+) -> None:
+    world = make("paid", signed_in=visitor == "owner")
+    with freeze_time(world.checkout.settled + timedelta(minutes=minutes)):
+        client, query = world.visitor(visitor)
+        answer = client.get(world.url(SUCCESS) + query, headers=JSON if json else {})
+    assert answer.status_code == status
+    assert (world.booking.number in answer.content.decode()) is (status == 200 and not json)
+
+
+def test_the_success_page_does_not_close_before_the_payment_is_settled(make: Any) -> None:
+    world = make("begun")
+    with freeze_time(world.checkout.created + timedelta(minutes=30)):
+        answer = world.browser.get(world.url(SUCCESS))
+    assert (answer.status_code, answer.url) == (302, world.url(FAIL))
+
+
+def test_a_link_opens_for_as_long_as_the_setting_says(make: Any, settings: Any) -> None:
+    world = make()
+    made = world.checkout.created
+    with freeze_time(made):
+        url = f"{world.url(FAIL)}?token={access.sign(world.checkout.uuid)}"
+    for maximum, later, status in [
+        (timedelta(days=7), timedelta(days=6, hours=23), 200),
+        (timedelta(days=7), timedelta(days=7, seconds=5), 403),
+        (timedelta(hours=1), timedelta(minutes=59), 200),
+        (timedelta(hours=1), timedelta(minutes=61), 403),
+    ]:
+        settings.CHECKOUT_LINK_MAX_AGE = maximum
+        with freeze_time(made + later):
+            assert Client().get(url).status_code == status, (maximum, later)
+
+
+def test_who_came_by_a_link_goes_on_without_it_and_opens_nothing_else(make: Any, stripe_simulator: Any) -> None:
+    world = make()
+    client, query = world.visitor("link")
+    assert client.get(world.url(PAY) + query).status_code == 200
+    assert client.get(world.url(PAY)).status_code == 200
+    another = payment.start(action="payment", content_object=world.booking, user=UserFactory())
+    assert client.get(reverse(PAY, args=[another.uuid]) + query).status_code == 403
+
+
+def test_what_a_session_may_open_ends_with_signing_out(make: Any) -> None:
+    world = make(signed_in=True)
+    assert world.browser.get(world.url(PAY)).status_code == 200
+    world.browser.post(reverse("logout"))
+    assert world.browser.get(world.url(PAY)).status_code == 403
+
+
+def test_a_session_goes_on_when_its_visitor_signs_in(make: Any) -> None:
+    world = make()
+    world.browser.force_login(UserFactory())
+    assert world.browser.get(world.url(PAY)).status_code == 200
+
+
+def test_my_bookings_are_mine(make: Any) -> None:
+    world = make(signed_in=True)
+    mine, _ = world.visitor("owner")
+    not_mine, _ = world.visitor("other")
+    url = reverse("example.bookings")
+    assert world.booking.number in mine.get(url).content.decode()
+    assert world.booking.number not in not_mine.get(url).content.decode()
+
+
+def test_a_refusal_tells_our_script_in_json(make: Any) -> None:
+    world = make()
+    for answer in (
+        Client().get(world.url(SUCCESS), headers=JSON),
+        Client().post(world.url(PAY), BEGIN, headers=JSON),
+    ):
+        assert answer.status_code == 403
+        assert answer.json() == {"ok": False, "reason": "expired", "message": "", "url": None}
