@@ -1,10 +1,12 @@
 """The settings, read when they are used and never at import, one property each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 
 DEFAULT_LIMITS: dict[str, dict[str, str]] = {
     "create": {"session": "20/h", "address": "60/h", "object": "30/h"},
@@ -15,6 +17,18 @@ STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 
 def _get(name: str, default: Any) -> Any:
     return getattr(django_settings, name, default)
+
+
+def _above_zero(name: str, default: Any, what: str) -> float:
+    """The setting ``name`` as a number. Raises ``ImproperlyConfigured`` unless it is finite and above 0."""
+    value = _get(name, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to {what} above 0; without it {default} holds.")
+    return number
 
 
 class Settings:
@@ -71,10 +85,49 @@ class Settings:
         return float(_get("CHECKOUT_STRIPE_TIMEOUT", 20))
 
     @property
+    def stripe_rate(self) -> float:
+        """``CHECKOUT_STRIPE_RATE``: the most calls a second of payment runs, all processes together."""
+        return _above_zero("CHECKOUT_STRIPE_RATE", 100, "a number of calls a second")
+
+    @property
+    def stripe_concurrency(self) -> int:
+        """``CHECKOUT_STRIPE_CONCURRENCY``: how many calls of one payment run may be in flight at once."""
+        number = _above_zero("CHECKOUT_STRIPE_CONCURRENCY", 40, "a whole number of calls")
+        if number != int(number):
+            raise ImproperlyConfigured(f"CHECKOUT_STRIPE_CONCURRENCY is {number}. Set it to a whole number of calls.")
+        return int(number)
+
+    @property
+    def pace_cache(self) -> str:
+        """``CHECKOUT_PACE_CACHE``: the cache through which processes share one pace towards Stripe."""
+        return str(_get("CHECKOUT_PACE_CACHE", "default"))
+
+    @property
     def abandon_after(self) -> timedelta:
         """``CHECKOUT_ABANDON_AFTER``: how long an unpaid payment stays open."""
         value: timedelta = _get("CHECKOUT_ABANDON_AFTER", timedelta(days=3))
         return value
+
+    @property
+    def setup_expires(self) -> timedelta:
+        """``CHECKOUT_SETUP_EXPIRES``: how long a customer has to save a card before the sign-up is cancelled."""
+        value: timedelta = _get("CHECKOUT_SETUP_EXPIRES", timedelta(minutes=60))
+        return value
+
+    @property
+    def charge_deposit_at_sign_up(self) -> bool:
+        """``CHECKOUT_CHARGE_DEPOSIT_AT_SIGN_UP``: whether the package charges it by itself."""
+        return bool(_get("CHECKOUT_CHARGE_DEPOSIT_AT_SIGN_UP", True))
+
+    @property
+    def retry_days(self) -> tuple[int, ...]:
+        """``CHECKOUT_RETRY_DAYS``: after how many days a declined charge is tried again, each counted from the last."""
+        return tuple(_get("CHECKOUT_RETRY_DAYS", (3, 5, 7)))
+
+    @property
+    def terms_url(self) -> str:
+        """``CHECKOUT_TERMS_URL``: where your terms say how to cancel a payment plan."""
+        return str(_get("CHECKOUT_TERMS_URL", "") or "")
 
     @property
     def success_page_minutes(self) -> int:

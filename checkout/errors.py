@@ -18,6 +18,30 @@ class NotPayable(CheckoutError):
     """The object, its total or its currency does not allow this. Nothing was asked of Stripe."""
 
 
+class AmountChanged(CheckoutError):
+    """The total is not what the customer saw. Nothing was charged: show the page again."""
+
+    default_message = _("The amount has changed. Nothing has been charged. Please look at the new amount.")
+
+
+class AlreadySettled(CheckoutError):
+    """This checkout, or another one for the same object, has come to its end."""
+
+    default_message = _("This has been paid already. Nothing more has been charged.")
+
+
+class InProgress(CheckoutError):
+    """Another payment for the same object is being worked on by the bank, or its outcome is not known yet."""
+
+    default_message = _("Another payment for this is in progress. Please wait a moment, then look again.")
+
+
+class ConsentMissing(CheckoutError):
+    """The customer has not agreed to later charges. Nothing was saved."""
+
+    default_message = _("Please tick the box to agree before you go on. Nothing has been saved or charged.")
+
+
 class IllegalMove(CheckoutError):
     """A state was to change in a way that ``states`` does not list: a bug in the caller."""
 

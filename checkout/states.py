@@ -49,6 +49,31 @@ CHECKOUT_MOVES: Final[dict[str, frozenset[str]]] = {
     SUCCESS: frozenset(),
 }
 
+INSTALMENT_MOVES: Final[dict[str, frozenset[str]]] = {
+    # to success by hand
+    PENDING: frozenset({REQUEST, SUCCESS}),
+    # back to pending when Stripe certainly did nothing
+    REQUEST: frozenset({SUCCESS, FAIL, PAY_ON_SESSION, PENDING}),
+    # a retry; by hand, or a late yes
+    FAIL: frozenset({PENDING, SUCCESS}),
+    # back to pending when there is a new card
+    PAY_ON_SESSION: frozenset({SUCCESS, FAIL, PENDING}),
+    SUCCESS: frozenset(),
+}
+
+# what became of an instalment in a payment run, where that is no state
+RELEASED: Final = "released"
+SKIPPED: Final = "skipped"
+
+OUTCOMES: Final = {
+    SUCCESS: _("Charged"),
+    FAIL: _("Declined"),
+    PAY_ON_SESSION: _("The bank wants the customer"),
+    REQUEST: _("Outcome not known yet"),
+    RELEASED: _("Released, nothing was charged"),
+    SKIPPED: _("Skipped"),
+}
+
 
 def sources(moves: dict[str, frozenset[str]], to: str) -> tuple[str, ...]:
     """The states from which a move to ``to`` is legal."""

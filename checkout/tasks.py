@@ -1,12 +1,20 @@
-"""Celery tasks, and a schedule for beat: ``app.conf.beat_schedule = {**BEAT_SCHEDULE, ...}``."""
+"""Celery tasks, and a schedule for beat: ``app.conf.beat_schedule = {**BEAT_SCHEDULE, ...}``.
+
+Every task may be delivered twice, late, or to two workers at once. Those that charge are acknowledged late, so that a worker
+that dies hands them on.
+"""
 
 from typing import Any
 
 from celery import shared_task
 from celery.schedules import crontab
 
-from checkout.flows import fulfil
+from checkout.flows import fulfil, fulfil_charges, run
+from checkout.models import PaymentRun
 from checkout.notify import send_unsent
+
+# What one task of a payment run charges.
+PORTION = 100
 
 
 @shared_task
@@ -16,18 +24,72 @@ def payment_intent_fulfillment() -> int:
 
 
 @shared_task
+def payment_intent_on_session_fulfillment() -> int:
+    """Settle what customers paid or authenticated on their own; how many were settled."""
+    return fulfil.on_session().settled
+
+
+@shared_task
+def setup_intent_fulfillment() -> int:
+    """Settle the sign-ups that Stripe has decided, cancel those left for too long; how many were settled."""
+    return fulfil.setups().settled
+
+
+@shared_task
+def charge_fulfillment() -> int:
+    """Find out what became of charges whose answer was lost; how many were settled or released."""
+    return fulfil_charges.charges().settled
+
+
+@shared_task(acks_late=True, reject_on_worker_lost=True)
+def process_payments() -> int:
+    """Split what is due today among the workers; how many instalments were handed out.
+
+    Each portion is a task of its own (``charge_instalments``); all of them share one pace towards Stripe.
+    """
+    today = run.begin()
+    handed_out = 0
+    for pks in run.due_pages(today, size=PORTION):
+        charge_instalments.delay(today.pk, pks)
+        handed_out += len(pks)
+    return handed_out
+
+
+@shared_task(acks_late=True, reject_on_worker_lost=True)
+def charge_instalments(run_pk: int, pks: list[int]) -> int:
+    """Charge one portion of a run; how many were charged. What somebody else has claimed or charged is left alone."""
+    return run.charge_some(PaymentRun.objects.get(pk=run_pk), pks).count("success")
+
+
+@shared_task
 def send_notices() -> int:
     """Send the mail that a dead process or mail server left behind; how many were sent."""
     return send_unsent()
 
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "charge_fulfillment": {
+        "task": "checkout.tasks.charge_fulfillment",
+        "schedule": crontab(minute="*/5"),
+    },
     "payment_intent_fulfillment": {
         "task": "checkout.tasks.payment_intent_fulfillment",
         "schedule": crontab(minute="*/16"),
     },
+    "payment_intent_on_session_fulfillment": {
+        "task": "checkout.tasks.payment_intent_on_session_fulfillment",
+        "schedule": crontab(minute="*/18"),
+    },
+    "process_payments": {
+        "task": "checkout.tasks.process_payments",
+        "schedule": crontab(hour="6", minute="10"),
+    },
     "send_notices": {
         "task": "checkout.tasks.send_notices",
         "schedule": crontab(minute="*/5"),
+    },
+    "setup_intent_fulfillment": {
+        "task": "checkout.tasks.setup_intent_fulfillment",
+        "schedule": crontab(minute="*/14"),
     },
 }

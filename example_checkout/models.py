@@ -12,9 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from checkout.models import ObjectPaymentPlan
+
 if TYPE_CHECKING:
     from checkout.models import Checkout
 
+# In the currency of the course: less than that is not worth paying in parts.
+PLAN_FROM = Decimal(60)
 # No letter or digit that is mistaken for another one on the telephone.
 NUMBER_CHARACTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
@@ -71,6 +75,7 @@ class SalesLedger(models.Model):
     quantity = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(12)])
     created = models.DateTimeField(auto_now_add=True)
     invoiced = models.DateTimeField(null=True, blank=True)
+    on_plan = models.DateTimeField(null=True, blank=True)
     paid = models.DateTimeField(null=True, blank=True)
     failed = models.DateTimeField(null=True, blank=True)
 
@@ -89,12 +94,13 @@ class SalesLedger(models.Model):
     @property
     def checkout_actions(self) -> list[str]:
         """The ways to pay that the checkout page offers. A second invoice would only confuse the accounts."""
-        return ["payment"] if self.invoiced else ["payment", "invoice"]
+        offered = ["payment"] if self.invoiced else ["payment", "invoice"]
+        return [*offered, "payment_plan"] if self.product.price * self.quantity >= PLAN_FROM else offered
 
     @property
     def checkout_can_charge(self) -> bool:
         """Whether a new attempt to take money may start now."""
-        return self.paid is None
+        return self.paid is None and self.on_plan is None
 
     @property
     def checkout_description(self) -> list[str]:
@@ -133,11 +139,18 @@ class SalesLedger(models.Model):
         No mail from here: nothing is committed yet.
         """
         if checkout.is_invoice:
-            self.invoiced = timezone.now()
-            self.save(update_fields=["invoiced"])
-        else:
-            self.paid = timezone.now()
-            self.save(update_fields=["paid"])
+            self._note("invoiced")
+        elif checkout.is_payment_plan:
+            # the card is saved: make the plan that the customer agreed to; its deposit is charged after this
+            plan = checkout.agreement.payment_plan
+            ObjectPaymentPlan.objects.create_object_payment_plan(self, plan, self.checkout_total)
+            self._note("on_plan")
+        elif checkout.instalment is None or checkout.instalment.object_payment_plan.is_paid:
+            self._note("paid")
+
+    def _note(self, field: str) -> None:
+        setattr(self, field, timezone.now())
+        self.save(update_fields=[field])
 
     def checkout_fail(self, due: date | None = None) -> None:
         """Record that an attempt came to nothing. The booking stays open and can be paid again."""

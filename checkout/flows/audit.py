@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from checkout import gateway, states
-from checkout.flows.settle import settle
-from checkout.gateway import Intent, IntentStatus
+from checkout.flows import payment, sign_up
+from checkout.gateway import Answer
 from checkout.models import Checkout
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ class Finding:
     """A failed checkout and the intent that says otherwise."""
 
     checkout: Checkout
-    intent: Intent
+    intent: Answer
     fixed: bool = False
 
 
@@ -39,14 +39,27 @@ def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None 
     now = now or timezone.now()
     report = Report()
     failed = Checkout.objects.filter(state_id=states.FAIL, created__gte=now - timedelta(days=days))
-    for checkout in failed.exclude(payment_intent_id="").order_by("pk").iterator(chunk_size=500):
+    asked = failed.exclude(payment_intent_id="", setup_intent_id="")
+    for checkout in asked.order_by("pk").iterator(chunk_size=500):
         report.looked_at += 1
         try:
-            intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
+            intent = _retrieve(checkout)
         except gateway.NoSuchIntent:
-            logger.error("audit unknown intent checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
+            logger.error("audit unknown intent checkout=%s intent=%s", checkout.uuid, checkout.intent_id)
             continue
-        if intent.status is IntentStatus.SUCCEEDED:
-            fixed = fix and settle(checkout, intent, by_audit=True)
+        if intent.succeeded:
+            fixed = fix and _settle(checkout, intent)
             report.findings.append(Finding(checkout=checkout, intent=intent, fixed=fixed))
     return report
+
+
+def _retrieve(checkout: Checkout) -> Answer:
+    if checkout.setup_intent_id:
+        return gateway.retrieve_setup_intent(checkout.setup_intent_id)
+    return gateway.retrieve_payment_intent(checkout.payment_intent_id)
+
+
+def _settle(checkout: Checkout, answer: Answer) -> bool:
+    if isinstance(answer, gateway.Setup):
+        return sign_up.conclude(checkout, answer, by_audit=True)
+    return payment.conclude(checkout, answer, by_audit=True)

@@ -2,30 +2,34 @@
 
 import functools
 import logging
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
+from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from checkout import gateway, states
 from checkout.conf import settings
-from checkout.flows import payment
+from checkout.flows import payment, rivals, sign_up
+from checkout.flows.deposit import charge_deposit
+from checkout.flows.listing import PAYMENTS, SETUPS, SLACK, Listing
 from checkout.flows.settle import close, guarded, settle
-from checkout.gateway import Intent
-from checkout.models import Checkout
+from checkout.gateway import Answer
+from checkout.models import Checkout, ObjectPaymentPlanInstalment
 
 logger = logging.getLogger(__name__)
 
 LISTED = timedelta(days=1)
 STRAGGLERS = 100
 STRAGGLER_PAUSE = timedelta(hours=6)
-# An intent is made just after its checkout, but two clocks never agree.
-SLACK = timedelta(minutes=2)
+# A browser that has just saved the card is about to charge the deposit itself.
+DEPOSIT_PATIENCE = timedelta(minutes=2)
 
 OnProgress = Callable[[int], object]
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 @dataclass
@@ -38,6 +42,18 @@ class Report:
     errors: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Errand(Generic[AnswerT]):
+    """One kind of checkout to ask about: which, how, and when it is given up."""
+
+    name: str
+    rows: "models.QuerySet[Checkout]"
+    listing: Listing[AnswerT]
+    conclude: Callable[[Checkout, AnswerT], bool]
+    abandon: Callable[[Checkout], bool]
+    abandon_after: Callable[[Checkout], timedelta | None]
+
+
 def payments(*, now: datetime | None = None, dry_run: bool = False, on_progress: OnProgress | None = None) -> Report:
     """Settle every open one-off payment that Stripe has decided.
 
@@ -47,74 +63,115 @@ def payments(*, now: datetime | None = None, dry_run: bool = False, on_progress:
     be. Safe to run twice, and beside itself. Raises ``StripeRefused`` and ``StripeUnreachable``.
     """
     now = now or timezone.now()
-    report = Report()
-    open_payments = Checkout.objects.open_payments()
-    recent = list(open_payments.filter(created__gte=now - LISTED).order_by("-created"))
-    due = Q(asked=None) | Q(asked__lt=now - STRAGGLER_PAUSE)
-    old = open_payments.filter(due, created__lt=now - LISTED)
-    stragglers = list(old.order_by(F("asked").asc(nulls_first=True), "pk")[:STRAGGLERS])
-    report.open = len(recent) + len(stragglers)
-    for checkout, intent in listed(recent, until=now + SLACK):
-        _work(checkout, intent, now=now, dry_run=dry_run, report=report)
-        if on_progress:
-            on_progress(1)
-    for checkout in stragglers:
-        found = _retrieve(checkout, report)
-        if found is not None:
-            _work(checkout, found, now=now, dry_run=dry_run, report=report)
-        if on_progress:
-            on_progress(1)
-    _close_unasked(now=now, dry_run=dry_run, report=report)
-    if not dry_run:
-        Checkout.objects.filter(pk__in=[checkout.pk for checkout in stragglers]).update(asked=now)
-    logger.info(
-        "fulfil payments open=%s settled=%s waiting=%s errors=%s",
-        *(report.open, report.settled, report.waiting, report.errors),
+    errand = Errand(
+        name="payments",
+        rows=Checkout.objects.open_payments(),
+        listing=PAYMENTS,
+        conclude=settle,
+        abandon=rivals.abandon,
+        abandon_after=lambda checkout: settings.abandon_after,
     )
+    report = _run(errand, now=now, dry_run=dry_run, on_progress=on_progress)
+    _close_unasked(now=now, dry_run=dry_run, report=report)
+    _log(errand, report)
     return report
 
 
-def listed(checkouts: list[Checkout], *, until: datetime) -> Iterator[tuple[Checkout, Intent]]:
-    """Each of ``checkouts`` (newest first) that a listing finds, in at most ``ceil(n / 100) + 2`` calls.
+def on_session(*, now: datetime | None = None, dry_run: bool = False, on_progress: OnProgress | None = None) -> Report:
+    """Settle what customers authenticated or paid on their own and their browser did not report. As ``payments``.
 
-    After each page it jumps to the newest checkout not found yet, so that a busy hour of settled payments in between
-    costs nothing. Those left when the calls are used up come back in the next pass: nobody is forgotten.
+    A charge that waits for its customer's bank waits for as long as it takes; a payment that the customer began and
+    left is cancelled after ``CHECKOUT_ABANDON_AFTER``.
     """
-    missing = {checkout.payment_intent_id: checkout for checkout in checkouts}
-    budget = math.ceil(len(checkouts) / gateway.PAGE_SIZE) + 2
-    after = ""
-    while missing and budget:
-        since = min(checkout.created for checkout in missing.values()) - SLACK
-        page = gateway.list_payment_intents(since=since, until=until, after=after)
-        budget -= 1
-        for intent in page.intents:
-            checkout = missing.pop(intent.id, None)
-            if checkout is not None:
-                yield checkout, intent
-        if not missing or not page.has_more:
-            break
-        newest = max(checkout.created for checkout in missing.values()) + SLACK
-        last = page.intents[-1]
-        if newest < last.created:
-            until, after = newest, ""
-        else:
-            after = last.id
-    yield from _one_by_one(missing.values(), budget)
+    errand = Errand(
+        name="on session",
+        rows=Checkout.objects.waiting_on_session(),
+        listing=PAYMENTS,
+        conclude=payment.conclude,
+        abandon=rivals.abandon,
+        abandon_after=lambda checkout: settings.abandon_after if checkout.is_pay_on_session else None,
+    )
+    report = _run(errand, now=now or timezone.now(), dry_run=dry_run, on_progress=on_progress)
+    _log(errand, report)
+    return report
 
 
-def _one_by_one(missing: Iterable[Checkout], budget: int) -> Iterator[tuple[Checkout, Intent]]:
-    """Spend what is left of the calls on those whose intent was made at another time than the checkout."""
-    for checkout in list(missing)[:budget]:
-        try:
-            yield checkout, gateway.retrieve_payment_intent(checkout.payment_intent_id)
-        except gateway.NoSuchIntent:
-            logger.error("fulfil unknown intent checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
+def setups(*, now: datetime | None = None, dry_run: bool = False, on_progress: OnProgress | None = None) -> Report:
+    """Settle every open sign-up that Stripe has decided, and charge the deposits that were left behind. As ``payments``.
+
+    One that is not finished within ``CHECKOUT_SETUP_EXPIRES`` (60 minutes) is cancelled at Stripe *first* and then
+    failed; a customer who confirms in that very moment is settled instead.
+    """
+    now = now or timezone.now()
+    errand = Errand(
+        name="setups",
+        rows=Checkout.objects.open_setups(),
+        listing=SETUPS,
+        conclude=_conclude_setup,
+        abandon=sign_up.abandon,
+        abandon_after=lambda checkout: settings.setup_expires,
+    )
+    report = _run(errand, now=now, dry_run=dry_run, on_progress=on_progress)
+    if not dry_run and settings.charge_deposit_at_sign_up:
+        _charge_deposits(now=now)
+    _log(errand, report)
+    return report
+
+
+def _conclude_setup(checkout: Checkout, setup: gateway.Setup) -> bool:
+    """A listing brings no cards: ask once more for one that has succeeded."""
+    return sign_up.conclude(checkout, sign_up.retrieve(checkout) if setup.succeeded else setup)
+
+
+def _run(errand: Errand[AnswerT], *, now: datetime, dry_run: bool, on_progress: OnProgress | None = None) -> Report:
+    report = Report()
+    recent = list(errand.rows.filter(created__gte=now - LISTED).order_by("-created"))
+    due = Q(asked=None) | Q(asked__lt=now - STRAGGLER_PAUSE)
+    old = errand.rows.filter(due, created__lt=now - LISTED)
+    stragglers = list(old.order_by(F("asked").asc(nulls_first=True), "pk")[:STRAGGLERS])
+    report.open = len(recent) + len(stragglers)
+    for checkout, answer in errand.listing.find(recent, until=now + SLACK):
+        _work(errand, checkout, answer, now=now, dry_run=dry_run, report=report)
+        if on_progress:
+            on_progress(1)
+    for checkout in stragglers:
+        found = errand.listing.get(checkout)
+        if found is not None:
+            _work(errand, checkout, found, now=now, dry_run=dry_run, report=report)
+        report.errors += found is None
+        if on_progress:
+            on_progress(1)
+    if not dry_run:
+        Checkout.objects.filter(pk__in=[checkout.pk for checkout in stragglers]).update(asked=now)
+    return report
+
+
+def _work(
+    errand: Errand[AnswerT], checkout: Checkout, answer: AnswerT, *, now: datetime, dry_run: bool, report: Report
+) -> None:
+    """One row. An error of the host's own code is logged and counted, and does not stop the others."""
+    decided = answer.status in (gateway.IntentStatus.SUCCEEDED, gateway.IntentStatus.CANCELED)
+    patience = errand.abandon_after(checkout)
+    abandoned = answer.waiting and patience is not None and checkout.created < now - patience
+    if not decided and not abandoned:
+        report.waiting += 1
+        return
+    if dry_run:
+        report.settled += 1
+        return
+    if abandoned:
+        moved = guarded(checkout, lambda: errand.abandon(checkout))
+    else:
+        moved = guarded(checkout, lambda: errand.conclude(checkout, answer))
+    report.errors += moved is None
+    report.settled += bool(moved)
 
 
 def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
     """Close what was left before Stripe was asked: invoices not sent off, and intents whose answer was lost."""
     unasked = Checkout.objects.filter(
         payment_intent_id="",
+        setup_intent_id="",
         action_id__in=payment.OFFERED,
         state_id__in=states.OPEN,
         created__lt=now - settings.abandon_after,
@@ -125,28 +182,22 @@ def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
         report.settled += bool(moved)
 
 
-def _retrieve(checkout: Checkout, report: Report) -> Intent | None:
-    try:
-        return gateway.retrieve_payment_intent(checkout.payment_intent_id)
-    except gateway.NoSuchIntent:
-        logger.error("fulfil unknown intent checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
-        report.errors += 1
-        return None
+def _charge_deposits(*, now: datetime) -> None:
+    """Deposits of sign-ups whose process died between saving the card and charging it."""
+    left_behind = ObjectPaymentPlanInstalment.objects.filter(
+        state_id=states.PENDING,
+        deposit=True,
+        object_payment_plan__deleted=False,
+        object_payment_plan__agreement__isnull=False,
+        object_payment_plan__created__lt=now - DEPOSIT_PATIENCE,
+    )
+    rows = left_behind.select_related("object_payment_plan__agreement__checkout").order_by("pk")
+    for deposit in rows[:STRAGGLERS]:
+        charge_deposit(deposit.object_payment_plan.agreement.checkout)
 
 
-def _work(checkout: Checkout, intent: Intent, *, now: datetime, dry_run: bool, report: Report) -> None:
-    """One row. An error of the host's own code is logged and counted, and does not stop the others."""
-    decided = intent.status in (gateway.IntentStatus.SUCCEEDED, gateway.IntentStatus.CANCELED)
-    abandoned = intent.status is gateway.IntentStatus.WAITING and checkout.created < now - settings.abandon_after
-    if not decided and not abandoned:
-        report.waiting += 1
-        return
-    if dry_run:
-        report.settled += 1
-        return
-    if abandoned:
-        moved = guarded(checkout, lambda: payment.abandon(checkout))
-    else:
-        moved = guarded(checkout, lambda: settle(checkout, intent))
-    report.errors += moved is None
-    report.settled += bool(moved)
+def _log(errand: Errand[Any], report: Report) -> None:
+    logger.info(
+        "fulfil %s open=%s settled=%s waiting=%s errors=%s",
+        *(errand.name, report.open, report.settled, report.waiting, report.errors),
+    )

@@ -1,19 +1,21 @@
-"""One-off payments and invoices, told from top to bottom: start, show, begin; then ``settle``."""
+"""What a customer does on the payment page, told from top to bottom: start, show, begin, finish; then ``settle``."""
 
 import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, states
 from checkout.conf import settings
-from checkout.errors import CheckoutError, NotPayable, StripeRefused, StripeUnreachable
+from checkout.errors import AlreadySettled, AmountChanged, InProgress, NotPayable, StripeRefused, StripeUnreachable
+from checkout.flows import customer, sign_up
+from checkout.flows.rivals import abandon, close_open_attempts, take_claim
 from checkout.flows.settle import accept, close, guarded, settle
-from checkout.gateway import Intent as Intent
-from checkout.models import Checkout, CheckoutAdditional
+from checkout.gateway import Answer as Answer
+from checkout.gateway import Intent
+from checkout.models import Checkout, CheckoutAdditional, ObjectPaymentPlanInstalment
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
@@ -21,25 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OFFERED = (states.PAYMENT, states.INVOICE)
-
-
-class AmountChanged(CheckoutError):
-    """The total is not what the customer saw. Nothing was charged: show the page again."""
-
-    default_message = _("The amount has changed. Nothing has been charged. Please look at the new amount.")
-
-
-class AlreadySettled(CheckoutError):
-    """This checkout, or another one for the same object, has come to its end."""
-
-    default_message = _("This has been paid already. Nothing more has been charged.")
-
-
-class InProgress(CheckoutError):
-    """Another payment for the same object is being worked on by the bank."""
-
-    default_message = _("Another payment for this is in progress. Please wait a moment, then look again.")
+OFFERED = (states.PAYMENT, states.INVOICE, states.PAYMENT_PLAN, states.PAY_ON_SESSION)
+# what has its own rule beside ``checkout_can_charge``, where the object has it
+RULES = {states.MANUAL: "can_pay_by_hand", states.PAY_ON_SESSION: "can_pay_on_session"}
 
 
 def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
@@ -53,8 +39,7 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
     total, currency = _payable(content_object, action)
     checkout = _new(action, content_object, user, total=total, currency=currency)
     logger.info("payment started checkout=%s action=%s total=%s %s", checkout.uuid, action, total, currency)
-    if checkout.is_payment:
-        ensure_intent(checkout)
+    ensure_intent(checkout)
     return checkout
 
 
@@ -65,8 +50,6 @@ def resume(checkout: Checkout) -> bool:
     an intent whose secret nobody was given cannot be paid.
     """
     _payable(checkout.content_object, checkout.action_id)
-    if not checkout.is_payment:
-        return True
     try:
         ensure_intent(checkout)
     except StripeUnreachable:
@@ -74,12 +57,14 @@ def resume(checkout: Checkout) -> bool:
     return True
 
 
-def ensure_intent(checkout: Checkout) -> Intent | None:
-    """Give the checkout its intent if it has none; the intent if this call made it.
+def ensure_intent(checkout: Checkout) -> Answer | None:
+    """Give the checkout its intent if it needs one and has none; the intent if this call made it.
 
     Repeats the call with what the row says and the row's key, so a lost answer is found again and not made twice.
     """
-    if checkout.payment_intent_id:
+    if checkout.is_payment_plan:
+        return sign_up.ensure_intent(checkout)
+    if checkout.payment_intent_id or not checkout.is_card_payment:
         return None
     if checkout.total is None:
         raise NotPayable(f"Checkout {checkout.pk} has no total.")
@@ -88,13 +73,14 @@ def ensure_intent(checkout: Checkout) -> Intent | None:
         amount=checkout.total,
         currency=checkout.currency,
         description=", ".join(checkout.lines),
+        customer_id=checkout.stripe_customer_id,
     )
     Checkout.objects.filter(pk=checkout.pk, payment_intent_id="").update(payment_intent_id=intent.id)
     checkout.payment_intent_id = intent.id
     return intent
 
 
-def show(checkout: Checkout) -> Intent:
+def show(checkout: Checkout) -> Answer:
     """What the payment page needs: the intent as it is now, for the total as it is now. One Stripe call.
 
     Settles what turns out to be decided. Raises ``AlreadySettled``, ``NotPayable``, ``StripeRefused``,
@@ -103,23 +89,39 @@ def show(checkout: Checkout) -> Intent:
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
     total, currency = _payable(checkout.content_object, checkout.action_id)
-    intent = ensure_intent(checkout)
+    answer = ensure_intent(checkout)
     if currency != checkout.currency:
         abandon(checkout)
         raise AmountChanged(f"Checkout {checkout.pk}: the currency is now {currency}, start anew.")
-    try:
-        if total != checkout.total or checkout.repriced_total is not None:
-            intent = _reprice(checkout, total)
-        elif intent is None:
-            intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
-            if intent.waiting and intent.amount != total:
-                intent = _reprice(checkout, total)
-    except gateway.IntentMoved:
-        intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
-    settle(checkout, intent)
+    if checkout.is_payment_plan:
+        answer = answer or sign_up.retrieve(checkout)
+        sign_up.conclude(checkout, answer)
+    else:
+        answer = _current(checkout, answer, total)
+        conclude(checkout, answer)
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
+    return answer
+
+
+def _current(checkout: Checkout, made: Answer | None, total: Decimal) -> Intent:
+    """The intent as it is now, repriced if the object's total has changed."""
+    try:
+        if total != checkout.total or checkout.repriced_total is not None:
+            return _reprice(checkout, total)
+        if isinstance(made, Intent):
+            return made
+        intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
+        if intent.waiting and intent.amount != total:
+            return _reprice(checkout, total)
+    except gateway.IntentMoved:
+        intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
     return intent
+
+
+def conclude(checkout: Checkout, answer: Answer, *, by_audit: bool = False) -> bool:
+    """Settle what Stripe says of a payment in the browser; a card that it saved becomes the customer's first."""
+    return settle(checkout, answer, card=customer.saved_card(checkout, answer), by_audit=by_audit)
 
 
 def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
@@ -134,23 +136,33 @@ def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
     stale = checkout.repriced_total is not None or not checkout.payment_intent_id
     if stale or currency != checkout.currency or not total == checkout.total == shown_total:
         raise AmountChanged(f"Checkout {checkout.pk}: shown {shown_total}, due {total} {currency}.")
-    _take_claim(checkout)
+    take_claim(checkout)
 
 
-def finish(checkout: Checkout) -> Intent | None:
+def agree(checkout: Checkout, *, consent: sign_up.Consent) -> None:
+    """As ``begin``, for a sign-up: the customer agreed to the schedule and is about to save a card. See ``sign_up.agree``."""
+    if not checkout.is_open:
+        raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
+    _payable(checkout.content_object, checkout.action_id)
+    sign_up.agree(checkout, consent=consent, take_claim=take_claim)
+
+
+def finish(checkout: Checkout) -> Answer | None:
     """The customer is back: ask Stripe and settle before anything is answered. One call; the intent, or None.
 
     None means that there is nothing to ask about, or that Stripe could not say. Never raises for what Stripe or the
     host's code did: the checkout is then still open, and the next look or the command settles it.
     """
-    if not checkout.is_open or not checkout.payment_intent_id:
+    if checkout.is_payment_plan:
+        return sign_up.finish(checkout)
+    if not checkout.is_open or not checkout.payment_intent_id or not checkout.is_card_payment:
         return None
     try:
         intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
+        guarded(checkout, lambda: conclude(checkout, intent))
     except (StripeUnreachable, StripeRefused) as error:
         logger.warning("payment finish unknown checkout=%s error=%s", checkout.uuid, error)
         return None
-    guarded(checkout, lambda: settle(checkout, intent))
     return intent
 
 
@@ -159,7 +171,7 @@ def invoice(checkout: Checkout, *, details: dict[str, Any]) -> bool:
     if not checkout.is_open or not checkout.is_invoice:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.action_id} {checkout.state_id}.")
     total, _currency = _payable(checkout.content_object, checkout.action_id)
-    _take_claim(checkout)
+    take_claim(checkout)
     with transaction.atomic(durable=True):
         CheckoutAdditional.objects.update_or_create(checkout=checkout, defaults=details)
         Checkout.objects.filter(pk=checkout.pk, state_id__in=states.OPEN).update(total=total)
@@ -171,25 +183,17 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
     if not getattr(user, "is_staff", False):
         raise NotPayable("Only staff may mark something as paid.")
     total, currency = _payable(content_object, states.MANUAL, by_staff=True)
+    if isinstance(content_object, ObjectPaymentPlanInstalment):
+        # what its customer could still pay is closed at Stripe first; a charge of unknown outcome forbids it
+        close_open_attempts(content_object)
     checkout = _new(states.MANUAL, content_object, user, total=total, currency=currency)
     try:
-        _take_claim(checkout, evict=False)
+        take_claim(checkout, may_evict=False)
     except InProgress:
         close(checkout)
         raise
     accept(checkout)
     return checkout
-
-
-def abandon(checkout: Checkout) -> bool:
-    """Close an open payment for good: cancelled at Stripe *first*, then failed. Settles it instead if it was paid."""
-    if not checkout.payment_intent_id:
-        return close(checkout)
-    try:
-        intent = gateway.cancel_payment_intent(checkout.payment_intent_id)
-    except gateway.IntentMoved:
-        intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
-    return settle(checkout, intent)
 
 
 def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
@@ -210,19 +214,20 @@ def _payable(content_object: "Payable | None", action: str, *, by_staff: bool = 
         raise NotPayable("The object of this checkout has been deleted.")
     if not by_staff and (action not in content_object.checkout_actions or action not in OFFERED):
         raise NotPayable(f"{content_object!r} does not offer {action[:50]!r}: see its checkout_actions.")
-    if not content_object.checkout_can_charge:
+    if not getattr(content_object, RULES.get(action, ""), content_object.checkout_can_charge):
         raise NotPayable(
             f"{content_object!r} says that it cannot be charged (checkout_can_charge).",
             customer_message=_("There is nothing to pay here any more."),
         )
     currency = money.normalise_currency(getattr(content_object, "checkout_currency", None) or settings.currency)
-    if action == states.PAYMENT:
+    if action in (states.PAYMENT, states.PAY_ON_SESSION):
         return money.check_chargeable(content_object.checkout_total, currency), currency
     return money.check_positive(content_object.checkout_total, currency), currency
 
 
 def _new(action: str, content_object: Any, user: "User", *, total: Decimal, currency: str) -> Checkout:
     """Claim: the row, and with it the key of every call to come, is on disk before Stripe is asked."""
+    whose = _whose(content_object) if action == states.PAY_ON_SESSION else {}
     with transaction.atomic(durable=True):
         checkout: Checkout = Checkout.objects.create(
             action_id=action,
@@ -231,8 +236,15 @@ def _new(action: str, content_object: Any, user: "User", *, total: Decimal, curr
             description="\n".join(content_object.checkout_description),
             total=total,
             currency=currency,
+            **whose,
         )
     return checkout
+
+
+def _whose(content_object: Any) -> dict[str, Any]:
+    """The customer whose card an on-session payment saves."""
+    found = customer.ensure_at_stripe(content_object.customer)
+    return {"customer": found, "stripe_customer_id": found.customer_id}
 
 
 def _real(user: "User") -> Any:
@@ -265,36 +277,3 @@ def _reprice(checkout: Checkout, total: Decimal) -> Intent:
         checkout.total, checkout.repriced_total, checkout.description = total, None, description
     logger.info("payment repriced checkout=%s total=%s", checkout.uuid, total)
     return intent
-
-
-def _take_claim(checkout: Checkout, *, evict: bool = True) -> None:
-    """Hold the object for this checkout. The column is unique, so the database refuses a rival."""
-    if checkout.state_id == states.REQUEST:
-        return
-    content_type = ContentType.objects.get_for_id(checkout.content_type_id)
-    claim = f"{content_type.pk}:{checkout.object_id}"
-    for rounds_left in (1, 0):
-        try:
-            with transaction.atomic():
-                moved = checkout.move_to(states.REQUEST, claim=claim)
-        except IntegrityError:
-            rival = Checkout.objects.filter(claim=claim).first()
-            if not evict or not rounds_left:
-                raise InProgress(f"Checkout {checkout.pk}: {claim} is held by {rival}.") from None
-            if rival is not None:
-                _evict(rival)
-            continue
-        if not moved:
-            checkout.refresh_from_db()
-            if not checkout.is_open:
-                raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
-        return
-
-
-def _evict(rival: Checkout) -> None:
-    """The newest attempt wins, once Stripe has promised that nothing can be charged on the older one."""
-    abandon(rival)
-    if rival.succeeded:
-        raise AlreadySettled(f"Checkout {rival.pk} paid for the same object.")
-    if rival.is_open:
-        raise InProgress(f"Checkout {rival.pk} is being worked on by the bank.")

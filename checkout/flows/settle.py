@@ -4,31 +4,39 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from checkout import notify, states
 from checkout.errors import CheckoutError
-from checkout.gateway import Intent, IntentStatus
-from checkout.models import Checkout
+from checkout.gateway import Answer, Card, Intent, IntentStatus, Setup
+from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment, PaymentRunItem
 
 logger = logging.getLogger(__name__)
 
+MONEY = (states.PAYMENT, states.CHARGE, states.PAY_ON_SESSION, states.MANUAL)
+LONGEST = 255
 
-def settle(checkout: Checkout, intent: Intent, *, by_audit: bool = False) -> bool:
-    """Make our record agree with what Stripe says of ``intent``; True if this call settled the checkout.
+
+def settle(checkout: Checkout, answer: Answer, *, card: Card | None = None, by_audit: bool = False) -> bool:
+    """Make our record agree with what Stripe says of the intent; True if this call moved the checkout.
 
     Compares amount, currency, customer and uuid first: a payment that differs is put in quarantine, the staff are
-    told, and nothing is fulfilled. Then, in one transaction of its own: the state moves, the host's
-    ``checkout_success`` or ``checkout_fail`` runs, and the notices are written. If the host raises, all of it is undone
-    and the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
-    ``checkout`` is brought up to date.
+    told, and nothing is fulfilled. Then, in one transaction of its own: the state moves, a saved card is recorded, the
+    host's ``checkout_success`` or ``checkout_fail`` runs, and the notices are written. If the host raises, all of it is
+    undone and the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
+    ``checkout`` is brought up to date. ``card``: what is known of the card that was saved by it.
     """
-    if intent.status is IntentStatus.SUCCEEDED:
-        return _finish(checkout, states.SUCCESS, intent=intent, by_audit=by_audit)
-    if intent.status is IntentStatus.CANCELED:
-        return _finish(checkout, states.FAIL, intent=intent)
+    if answer.status is IntentStatus.SUCCEEDED:
+        card = answer.card if isinstance(answer, Setup) and answer.card is not None else card
+        return _finish(checkout, states.SUCCESS, answer=answer, card=card, by_audit=by_audit)
+    if answer.status is IntentStatus.CANCELED:
+        return _finish(checkout, states.FAIL, answer=answer)
+    if answer.waiting and answer.decline is not None and checkout.is_charge and checkout.state_id == states.REQUEST:
+        # off-session there is nobody to try another card: the bank's no ends this attempt
+        to = states.PAY_ON_SESSION if answer.decline.wants_customer else states.FAIL
+        return _finish(checkout, to, answer=answer)
     return False
 
 
@@ -41,35 +49,65 @@ def accept(checkout: Checkout) -> bool:
 
 def close(checkout: Checkout) -> bool:
     """Settle as failed a checkout that has no intent, so that nobody can ever pay it."""
-    if checkout.payment_intent_id:
-        raise ValueError("close() is for a checkout without an intent: cancel it at Stripe first, then settle().")
+    if checkout.payment_intent_id or checkout.setup_intent_id or checkout.is_charge:
+        raise ValueError(
+            "close() is for a checkout that cannot be paid: ask or cancel it at Stripe first, then settle()."
+        )
     return _finish(checkout, states.FAIL)
 
 
-def mismatch(checkout: Checkout, intent: Intent) -> str:
-    """Why this payment is not the one that the checkout asked for; empty if it is."""
+def release(checkout: Checkout, reason: str) -> bool:
+    """Take back a charge of which Stripe certainly did nothing: the attempt ends, its instalment may be tried anew.
+
+    The host is not told, because nothing happened. True if this call released it. A transaction of its own.
+    """
+    with transaction.atomic(durable=True):
+        locked, _others = _lock(checkout)
+        moved = locked.state_id == states.REQUEST and locked.move_to(
+            states.FAIL, failure=f"released: {reason}"[:LONGEST], claim=None, settled=timezone.now()
+        )
+        if moved:
+            target = _target(locked)
+            if isinstance(target, ObjectPaymentPlanInstalment) and target.state_id == states.REQUEST:
+                target.move_to(states.PENDING)
+            _note_in_run(locked, states.RELEASED, reason)
+    _copy(locked, checkout)
+    if moved:
+        logger.warning("settle released checkout=%s reason=%s", locked.uuid, reason)
+    return moved
+
+
+def mismatch(checkout: Checkout, answer: Answer) -> str:
+    """Why this is not what the checkout asked for; empty if it is."""
     reasons = []
-    if intent.id != checkout.payment_intent_id:
-        reasons.append(f"intent {intent.id} is not {checkout.payment_intent_id}")
-    if intent.checkout_uuid != str(checkout.uuid):
-        reasons.append(f"intent names checkout {intent.checkout_uuid or 'none'}")
-    if intent.currency != checkout.currency:
-        reasons.append(f"paid in {intent.currency}, asked in {checkout.currency}")
-    if intent.amount_received not in checkout.acceptable_totals:
-        reasons.append(f"paid {intent.amount_received}, asked {checkout.total}")
-    if intent.customer_id:
-        reasons.append(f"paid by customer {intent.customer_id}, none expected")
+    ours = checkout.setup_intent_id if isinstance(answer, Setup) else checkout.payment_intent_id
+    # the answer to a charge whose id never reached us is known by our uuid alone
+    if answer.id != ours and (ours or not checkout.is_charge):
+        reasons.append(f"intent {answer.id} is not {ours}")
+    if answer.checkout_uuid != str(checkout.uuid):
+        reasons.append(f"intent names checkout {answer.checkout_uuid or 'none'}")
+    if isinstance(answer, Intent):
+        if answer.currency != checkout.currency:
+            reasons.append(f"paid in {answer.currency}, asked in {checkout.currency}")
+        if answer.amount_received not in checkout.acceptable_totals:
+            reasons.append(f"paid {answer.amount_received}, asked {checkout.total}")
+    if answer.customer_id != checkout.stripe_customer_id:
+        reasons.append(f"of customer {answer.customer_id or 'none'}, expected {checkout.stripe_customer_id or 'none'}")
     return "; ".join(reasons)
 
 
-def _finish(checkout: Checkout, to: str, *, intent: Intent | None = None, by_audit: bool = False) -> bool:
+def _finish(
+    checkout: Checkout, to: str, *, answer: Answer | None = None, card: Card | None = None, by_audit: bool = False
+) -> bool:
     with transaction.atomic(durable=True):
         locked, others = _lock(checkout)
-        moved = _may_move(locked, to, by_audit=by_audit) and _move(locked, others, to, intent=intent, by_audit=by_audit)
+        moved = _may_move(locked, to, by_audit=by_audit) and _move(
+            locked, others, to, answer=answer, card=card, by_audit=by_audit
+        )
     # only what is committed is told: the database may still refuse what the host wrote
     _copy(locked, checkout)
     if moved:
-        logger.info("settle settled checkout=%s state=%s intent=%s", locked.uuid, to, locked.payment_intent_id)
+        logger.info("settle settled checkout=%s state=%s intent=%s", locked.uuid, to, answer.id if answer else "")
     return moved
 
 
@@ -82,18 +120,41 @@ def _lock(checkout: Checkout) -> tuple[Checkout, list[Checkout]]:
 
 
 def _move(
-    locked: Checkout, others: list[Checkout], to: str, *, intent: Intent | None = None, by_audit: bool = False
+    locked: Checkout, others: list[Checkout], to: str, *, answer: Answer | None, card: Card | None, by_audit: bool
 ) -> bool:
-    values: dict[str, Any] = {"settled": timezone.now(), "claim": None, "repriced_total": None}
-    if intent is not None and to == states.SUCCESS:
-        if reason := mismatch(locked, intent) or _paid_twice(locked, others):
-            _quarantine(locked, reason)
+    held = locked.claim is not None
+    values: dict[str, Any] = {}
+    if to in states.SETTLED:
+        values = {"settled": timezone.now(), "claim": None, "repriced_total": None, "ask_after": None}
+    if answer is not None:
+        if to == states.SUCCESS and (reason := mismatch(locked, answer) or _paid_twice(locked, others)):
+            _quarantine(locked, reason, answer)
             return False
-        values |= {"total": intent.amount_received, "quarantine": ""}
+        values |= _heard(locked, answer, to)
     if not locked.move_to(to, by_audit=by_audit, **values):
         return False
-    _tell_host(locked)
+    if answer is not None and locked.saves_card:
+        _record_card(locked, answer, card)
+    _tell(locked, held=held)
+    if locked.is_charge:
+        _note_in_run(locked, to, locked.failure)
     return True
+
+
+def _heard(checkout: Checkout, answer: Answer, to: str) -> dict[str, Any]:
+    """What Stripe's answer adds to the row."""
+    values: dict[str, Any] = {}
+    if isinstance(answer, Intent):
+        values["payment_intent_id"] = answer.id
+        if to == states.SUCCESS:
+            values |= {"total": answer.amount_received, "quarantine": ""}
+    elif to == states.SUCCESS:
+        values |= {"payment_method_id": answer.payment_method_id, "quarantine": ""}
+    if to != states.SUCCESS and answer.decline is not None:
+        decline = answer.decline
+        both = " ".join(dict.fromkeys(code for code in (decline.code, decline.decline_code) if code))
+        values |= {"failure": both[:LONGEST], "decline_code": decline.decline_code, "advice_code": decline.advice_code}
+    return values
 
 
 def _paid_twice(checkout: Checkout, others: list[Checkout]) -> str:
@@ -102,7 +163,7 @@ def _paid_twice(checkout: Checkout, others: list[Checkout]) -> str:
     An object that may still be charged (a running account, say) is one that takes several payments.
     """
     for other in others:
-        taken = other.succeeded and other.action_id in (states.PAYMENT, states.MANUAL)
+        taken = other.succeeded and other.action_id in MONEY and checkout.action_id in MONEY
         if taken and other.settled is not None and other.settled >= checkout.created:
             target = checkout.content_object
             return f"paid again: checkout {other.pk} paid for it" if target and not target.checkout_can_charge else ""
@@ -111,29 +172,64 @@ def _paid_twice(checkout: Checkout, others: list[Checkout]) -> str:
 
 def _may_move(checkout: Checkout, to: str, *, by_audit: bool) -> bool:
     if checkout.is_open or checkout.state_id == states.PAY_ON_SESSION:
-        return True
+        return to != checkout.state_id
     return by_audit and checkout.failed and to == states.SUCCESS
 
 
-def _quarantine(checkout: Checkout, reason: str) -> None:
+def _quarantine(checkout: Checkout, reason: str, answer: Answer) -> None:
     if checkout.quarantine == reason:
         return
-    logger.error("settle quarantined checkout=%s reason=%s", checkout.uuid, reason)
-    Checkout.objects.filter(pk=checkout.pk).update(quarantine=reason)
-    checkout.quarantine = reason
+    logger.error("settle quarantined checkout=%s intent=%s reason=%s", checkout.uuid, answer.id, reason)
+    values = {"quarantine": reason}
+    if isinstance(answer, Intent) and not checkout.payment_intent_id:
+        values["payment_intent_id"] = answer.id
+    Checkout.objects.filter(pk=checkout.pk).update(**values)
+    for name, value in values.items():
+        setattr(checkout, name, value)
     notify.quarantined(checkout, reason)
 
 
-def _tell_host(checkout: Checkout) -> None:
-    target = checkout.content_object
+def _record_card(checkout: Checkout, answer: Answer, card: Card | None) -> None:
+    """The card that was saved becomes the customer's."""
+    if not answer.succeeded or not checkout.customer_id or not answer.payment_method_id:
+        return
+    values: dict[str, Any] = {"payment_method_id": answer.payment_method_id, "refresh": False}
+    if card is not None:
+        values |= {"brand": card.brand, "last4": card.last4, "expiry_date": card.expiry_date}
+    Customer.objects.filter(pk=checkout.customer_id).update(updated=timezone.now(), **values)
+
+
+def _target(checkout: Checkout) -> models.Model | None:
+    """The object. An instalment is locked, and comes with its plan in the same query."""
+    if not checkout.is_of(ObjectPaymentPlanInstalment):
+        target: models.Model | None = checkout.content_object
+        return target
+    found: models.Model | None = ObjectPaymentPlanInstalment.objects.locked(checkout.object_id)
+    Checkout._meta.get_field("content_object").set_cached_value(checkout, found)
+    return found
+
+
+def _tell(checkout: Checkout, *, held: bool) -> None:
+    """The object hears what became of it, and hands it on. Not each attempt that fails is one that held an instalment."""
+    target: Any = _target(checkout)
     if target is None:
         logger.error("settle found no object checkout=%s state=%s", checkout.uuid, checkout.state_id)
         if checkout.succeeded:
             notify.quarantined(checkout, "paid, but the object that was paid for has been deleted")
     elif checkout.succeeded:
         target.checkout_success(checkout)
-    else:
+    elif isinstance(target, ObjectPaymentPlanInstalment):
+        if checkout.state_id == states.PAY_ON_SESSION:
+            target.move_to(states.PAY_ON_SESSION)
+        elif held:
+            target.checkout_fail()
+    elif checkout.failed:
         target.checkout_fail()
+
+
+def _note_in_run(checkout: Checkout, outcome: str, reason: str) -> None:
+    items = PaymentRunItem.objects.filter(checkout=checkout)
+    items.update(outcome=outcome, reason=reason[:LONGEST], updated=timezone.now())
 
 
 def _copy(source: Checkout, target: Checkout) -> None:
@@ -155,5 +251,5 @@ def guarded(checkout: Checkout, work: Callable[[], bool]) -> bool | None:
     except CheckoutError:
         raise
     except Exception:
-        logger.exception("settle undone by the host checkout=%s intent=%s", checkout.uuid, checkout.payment_intent_id)
+        logger.exception("settle undone by the host checkout=%s", checkout.uuid)
         return None

@@ -1,5 +1,6 @@
 """``move_to``: the only writer of a state."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
@@ -10,9 +11,13 @@ from checkout.states import sources
 
 
 class StateModel(models.Model):
-    """A row whose state changes by compare-and-set on its own column, along ``MOVES`` and no other way."""
+    """A row whose state changes by compare-and-set on its own column, along ``MOVES`` and no other way.
+
+    From the states in ``ONLY_BY_AUDIT`` it moves only where the caller says that an audit found them wrong.
+    """
 
     MOVES: dict[str, frozenset[str]] = {}
+    ONLY_BY_AUDIT: frozenset[str] = frozenset()
 
     state_id: str
 
@@ -27,7 +32,7 @@ class StateModel(models.Model):
         safe to call twice.
         """
         allowed = sources(self.MOVES, to)
-        if self.state_id not in allowed or (self.state_id == "fail" and not by_audit):
+        if self.state_id not in allowed or (self.state_id in self.ONLY_BY_AUDIT and not by_audit):
             raise IllegalMove(f"{self._meta.label} {self.pk}: {self.state_id} -> {to} is not a legal move.")
         values["updated"] = timezone.now()
         model: Any = type(self)
@@ -37,3 +42,20 @@ class StateModel(models.Model):
             for name, value in values.items():
                 setattr(self, name, value)
         return bool(moved)
+
+    def refresh_state(self, state: str) -> None:
+        """After ``move_many``: what the row is now known to be. Writes nothing."""
+        self.state_id = state
+
+    @classmethod
+    def move_many(cls, pks: Iterable[Any], to: str, *, frm: str, **values: Any) -> int:
+        """Move those of ``pks`` that are in the state ``frm`` to ``to``; how many moved. One UPDATE.
+
+        For claims in batches, of rows that the caller has locked. Raises ``IllegalMove`` if the table does not list it.
+        """
+        if frm not in sources(cls.MOVES, to):
+            raise IllegalMove(f"{cls._meta.label}: {frm} -> {to} is not a legal move.")
+        values["updated"] = timezone.now()
+        rows = cls._default_manager.filter(pk__in=list(pks), state_id=frm)  # type: ignore[attr-defined]
+        moved: int = rows.update(state_id=to, **values)
+        return moved

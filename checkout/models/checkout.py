@@ -16,6 +16,7 @@ from checkout.models.base import StateModel
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
+    from checkout.models.instalment import ObjectPaymentPlanInstalment
 
     User = AbstractBaseUser | AnonymousUser | None
 
@@ -108,6 +109,22 @@ class CheckoutQuerySet(models.QuerySet["Checkout"]):
         """One-off payments that have an intent and are not settled."""
         return self.filter(action_id=states.PAYMENT, state_id__in=states.OPEN).exclude(payment_intent_id="")
 
+    def open_setups(self) -> "CheckoutQuerySet":
+        """Sign-ups and card refreshes that have a SetupIntent and are not settled."""
+        return self.filter(action_id__in=(states.PAYMENT_PLAN, states.CARD_REFRESH), state_id__in=states.OPEN).exclude(
+            setup_intent_id=""
+        )
+
+    def unknown_charges(self) -> "CheckoutQuerySet":
+        """Off-session charges that were asked for and whose outcome is not known."""
+        return self.filter(action_id=states.CHARGE, state_id=states.REQUEST)
+
+    def waiting_on_session(self) -> "CheckoutQuerySet":
+        """What waits for its customer: charges that the bank wants authenticated, payments of instalments in a browser."""
+        charges = models.Q(action_id=states.CHARGE, state_id=states.PAY_ON_SESSION)
+        paying = models.Q(action_id=states.PAY_ON_SESSION, state_id__in=states.OPEN)
+        return self.filter(charges | paying).exclude(payment_intent_id="")
+
     def audit(self) -> "CheckoutQuerySet":
         """Every checkout, newest first, ready to be listed without further queries."""
         return self.select_related("action", "state", "user", "content_type").order_by("-pk")
@@ -138,17 +155,41 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
 
         return payment.manual(content_object=content_object, user=current_user)
 
+    def charge(self, content_object: "Payable", current_user: "User") -> "Checkout":
+        """Charge the saved card of an instalment's customer off-session, now; by staff or a background job.
+
+        Commits before it calls Stripe, so it must not run inside a transaction. Returns the attempt: settled, or in
+        ``request`` when the outcome is not known yet. Raises ``NotPayable`` before Stripe is asked, ``InProgress`` (a
+        ``CheckoutError``) while another attempt is unresolved, ``StripeRefused`` after nothing was charged.
+        """
+        from checkout.flows import charge
+
+        return charge.charge(content_object, user=current_user)  # type: ignore[arg-type]
+
     def payment_intent_fulfillment(self) -> int:
-        """Ask Stripe about every open payment and settle what moved; how many were settled."""
+        """Ask Stripe about every open payment, and every charge of unknown outcome, and settle; how many were settled."""
+        from checkout.flows import fulfil, fulfil_charges
+
+        return fulfil.payments().settled + fulfil_charges.charges().settled
+
+    def setup_intent_fulfillment(self) -> int:
+        """Ask Stripe about every open sign-up and settle it; how many were settled. Charges deposits left behind."""
         from checkout.flows import fulfil
 
-        return fulfil.payments().settled
+        return fulfil.setups().settled
+
+    def payment_intent_on_session_fulfillment(self) -> int:
+        """Ask Stripe about every payment that waits for its customer's bank and settle it; how many were settled."""
+        from checkout.flows import fulfil
+
+        return fulfil.on_session().settled
 
 
 class Checkout(StateModel):
     """One attempt. ``uuid`` is public and unguessable; ``total`` is in the major unit of ``currency``."""
 
     MOVES = states.CHECKOUT_MOVES
+    ONLY_BY_AUDIT = frozenset({states.FAIL})
 
     uuid = models.UUIDField(default=uuid_module.uuid4, unique=True, editable=False)
     action = models.ForeignKey(CheckoutAction, on_delete=models.PROTECT, related_name="+")
@@ -163,10 +204,20 @@ class Checkout(StateModel):
     total = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
     currency = models.CharField(max_length=3)
     repriced_total = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
+    # what Stripe is asked with, written before the first call, so that a repeat under the same key is the same call
+    customer = models.ForeignKey(
+        "checkout.Customer", on_delete=models.PROTECT, null=True, blank=True, related_name="checkouts"
+    )
+    stripe_customer_id = models.CharField(max_length=255, blank=True)
+    payment_method_id = models.CharField(max_length=255, blank=True)
     payment_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
     setup_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
     claim = models.CharField(max_length=100, null=True, blank=True, unique=True, editable=False)
     quarantine = models.TextField(blank=True)
+    failure = models.CharField(max_length=255, blank=True)
+    decline_code = models.CharField(max_length=100, blank=True)
+    advice_code = models.CharField(max_length=50, blank=True)
+    ask_after = models.DateTimeField(null=True, blank=True)
     asked = models.DateTimeField(null=True, blank=True)
     settled = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -209,6 +260,42 @@ class Checkout(StateModel):
         return self.action_id == states.MANUAL
 
     @property
+    def is_charge(self) -> bool:
+        """An off-session charge of a saved card."""
+        return self.action_id == states.CHARGE
+
+    @property
+    def is_pay_on_session(self) -> bool:
+        """An instalment that its customer pays in the browser."""
+        return self.action_id == states.PAY_ON_SESSION
+
+    @property
+    def is_card_payment(self) -> bool:
+        """Paid by the customer in the browser: its page shows the card form."""
+        return self.action_id in (states.PAYMENT, states.PAY_ON_SESSION)
+
+    @property
+    def saves_card(self) -> bool:
+        """Its card becomes the customer's when it succeeds."""
+        return self.action_id in (states.PAYMENT_PLAN, states.CARD_REFRESH, states.PAY_ON_SESSION)
+
+    @property
+    def intent_id(self) -> str:
+        """The id of its PaymentIntent or SetupIntent, if there is one."""
+        return self.payment_intent_id or self.setup_intent_id
+
+    def is_of(self, model: type[models.Model]) -> bool:
+        """Whether its object is a ``model``; without a query."""
+        return ContentType.objects.get_for_id(self.content_type_id).model_class() is model
+
+    @property
+    def instalment(self) -> "ObjectPaymentPlanInstalment | None":
+        """The instalment that it pays, if it pays one: so a host tells such a success from that of its own object."""
+        from checkout.models.instalment import ObjectPaymentPlanInstalment
+
+        return self.content_object if self.is_of(ObjectPaymentPlanInstalment) else None
+
+    @property
     def is_open(self) -> bool:
         """Not settled yet."""
         return self.state_id in states.OPEN
@@ -226,7 +313,7 @@ class Checkout(StateModel):
     @property
     def held(self) -> bool:
         """The money has come, but was put in quarantine: a person looks at it, and nothing is fulfilled meanwhile."""
-        return self.is_open and bool(self.quarantine)
+        return self.state_id not in states.SETTLED and bool(self.quarantine)
 
     @property
     def lines(self) -> list[str]:

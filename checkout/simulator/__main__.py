@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import math
 import signal
 import socket
 import sqlite3
@@ -26,6 +27,16 @@ def _milliseconds(text: str) -> int:
     return int(text)
 
 
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests a second above 0")
+    return rate
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m checkout.simulator",
@@ -33,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 12111), metavar="HOST:PORT")
     parser.add_argument("--latency-ms", type=_milliseconds, default=0, metavar="N", help="delay each answer")
+    parser.add_argument("--rate", type=_rate, metavar="N", help="refuse more than N requests a second with 429")
     parser.add_argument("--data", metavar="FILE", help="keep the state in FILE over a restart")
     return parser
 
@@ -53,13 +65,13 @@ def _open(host: str, port: int) -> socket.socket | str:
         return f"cannot listen on {host}:{port}: {problem.strerror}"
 
 
-def _serve(sock: socket.socket, data_file: str | None, latency: float) -> None:
+def _serve(sock: socket.socket, options: argparse.Namespace) -> None:
     from checkout.simulator.engine import Simulator
     from checkout.simulator.server import App, make_server, url_of
 
     url = url_of(sock)
-    with contextlib.closing(Simulator(data_file=data_file, origin=url)) as simulator:
-        server = make_server(App(simulator, latency=latency))
+    with contextlib.closing(Simulator(data_file=options.data, origin=url, rate=options.rate)) as simulator:
+        server = make_server(App(simulator, latency=options.latency_ms / 1000))
 
         def stop(*_: object) -> None:
             server.should_exit = True
@@ -85,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(sock, status=1)
     with sock:
         try:
-            _serve(sock, options.data, options.latency_ms / 1000)
+            _serve(sock, options)
         except (OSError, sqlite3.Error) as problem:
             return _fail(f"cannot keep the state in {options.data}: {problem}", status=1)
     return 0

@@ -89,6 +89,7 @@ class Control:
             ("POST", "trouble"): self._add_trouble,
             ("DELETE", "trouble"): self._clear_trouble,
             ("POST", "clock"): self._clock,
+            ("POST", "rate"): self._rate,
             ("POST", "reset"): self._reset,
             ("GET", "calls"): lambda body: {"calls": dict(self.simulator.calls)},
             ("GET", "events"): lambda body: {"events": list(self.simulator.events)},
@@ -141,6 +142,17 @@ class Control:
             )
         self.simulator.clock.advance(seconds)
         return {"now": self.simulator.clock.now()}
+
+    def _rate(self, body: bytes) -> dict[str, Any]:
+        sent = _object(body)
+        rate = sent.get("per_second")
+        try:
+            if "per_second" not in sent or isinstance(rate, bool):
+                raise ValueError
+            self.simulator.rate = rate
+        except (TypeError, ValueError) as wrong:
+            raise BadRequest('Send {"per_second": N} with a number above 0, or null for no limit.') from wrong
+        return {"per_second": rate}
 
     def _reset(self, body: bytes) -> dict[str, Any]:
         self.simulator.reset()

@@ -19,6 +19,7 @@ from .forms import decode
 from .idempotency import Keys, in_use
 from .params import spec_for
 from .payment_methods import replace_card
+from .rate import RateLimit
 from .render import expand, render
 from .routes import Route, find_route
 from .schedule import Agenda
@@ -54,7 +55,11 @@ class Simulator:
     """A stateful Stripe for one account in test mode. Safe to use from several threads."""
 
     def __init__(
-        self, data_file: str | None = None, origin: str = "http://127.0.0.1:12111", start: int | None = None
+        self,
+        data_file: str | None = None,
+        origin: str = "http://127.0.0.1:12111",
+        start: int | None = None,
+        rate: float | None = None,
     ) -> None:
         self._lock = threading.RLock()
         self._store = Store(data_file)
@@ -63,6 +68,7 @@ class Simulator:
             self.clock.offset = self._store.get_meta("offset") or 0
         self._saved_offset = self.clock.offset
         self.trouble = Trouble()
+        self._rate_limit = RateLimit(rate)
         self._publisher = Publisher(self._store)
         self._agenda = Agenda()
         self._account = Account(
@@ -75,6 +81,7 @@ class Simulator:
         #: Keep every exchange in ``exchanges`` when true.
         self.record = False
         self.exchanges: list[dict[str, Any]] = []
+        #: How often each operation was asked for; under "429" what was refused for coming too fast.
         self.calls: Counter[str] = Counter()
 
     @property
@@ -87,18 +94,29 @@ class Simulator:
         self._account.origin = origin.rstrip("/")
 
     @property
+    def rate(self) -> float | None:
+        """The most requests a second of real time, whatever the simulated clock says; None for no limit."""
+        return self._rate_limit.rate
+
+    @rate.setter
+    def rate(self, rate: float | None) -> None:
+        with self._lock:
+            self._rate_limit.rate = rate
+
+    @property
     def events(self) -> list[Obj]:
         """Every event, oldest first."""
         with self._lock:
             return [render(one) for one in self._store.kinds["event"].values()]
 
     def reset(self) -> None:
-        """Forget everything: objects, trouble, recorded calls."""
+        """Forget everything: objects, trouble, recorded calls. The rate stays."""
         with self._lock:
             self._store.clear()
             self._agenda.load(self._account)
             self._keys.clear()
             self.trouble.clear()
+            self._rate_limit.clear()
             self.exchanges.clear()
             self.calls.clear()
 
@@ -181,12 +199,13 @@ class Simulator:
     def _limit(self, call: Call, request: _Request) -> None:
         """What Stripe's own limits answer, before idempotency is looked at."""
         limit = self.trouble.take("rate_limit", request.method, request.path)
-        if limit:
+        if limit or not self._rate_limit.allows():
+            self.calls["429"] += 1
             raise StripeFault(
                 429,
                 "Request rate limit exceeded. You can learn more about rate limits here "
                 "https://stripe.com/docs/rate-limits.",
-                code=limit.code or "rate_limit",
+                code=(limit and limit.code) or "rate_limit",
                 saved=False,
             )
         if self.trouble.take("conflict", request.method, request.path):

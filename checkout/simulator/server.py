@@ -232,10 +232,22 @@ def make_server(app: App) -> uvicorn.Server:
 
 
 class LiveServer:
-    """A simulator over HTTP in a thread of this process, on a free port: a context manager."""
+    """A simulator over HTTP in a thread of this process, on a free port: a context manager.
 
-    def __init__(self, simulator: Simulator | None = None, *, latency: float = 0, deliver: bool = True) -> None:
+    ``latency`` seconds are added to every answer; ``rate`` is the most requests a second, if there is a limit.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator | None = None,
+        *,
+        latency: float = 0,
+        deliver: bool = True,
+        rate: float | None = None,
+    ) -> None:
         self.simulator = simulator or Simulator()
+        if rate is not None:
+            self.simulator.rate = rate
         self._socket = open_socket("127.0.0.1", 0)
         self.url = self.simulator.origin = url_of(self._socket)
         self._server = make_server(App(self.simulator, latency=latency, deliver=deliver))

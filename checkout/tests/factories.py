@@ -4,13 +4,30 @@
 a payment, use ``Checkout.objects.create_checkout`` with the fixtures of ``checkout.simulator.fixtures``.
 """
 
+import datetime
+from decimal import Decimal
 from typing import Any
 
 import factory
+from django.utils import timezone
 
 from checkout import states
 from checkout.conf import settings
-from checkout.models import Checkout, CheckoutAction, CheckoutAdditional, CheckoutState, Notice
+from checkout.models import (
+    Agreement,
+    Checkout,
+    CheckoutAction,
+    CheckoutAdditional,
+    CheckoutSettings,
+    CheckoutState,
+    Customer,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    PaymentPlan,
+    PaymentRun,
+    PaymentRunItem,
+)
 
 
 class CheckoutActionFactory(factory.django.DjangoModelFactory):
@@ -92,3 +109,114 @@ class NoticeFactory(factory.django.DjangoModelFactory):
     subject = factory.Sequence("Notice {}".format)
     body = "Something needs a person."
     recipients = factory.List(["staff@example.com"])
+
+
+class CustomerFactory(factory.django.DjangoModelFactory):
+    """A customer as Stripe would know them, with a card. Stripe has not heard of it: the ids are made up."""
+
+    class Meta:
+        model = Customer
+
+    name = factory.Sequence("Customer {}".format)
+    email = factory.Sequence("customer{}@example.com".format)
+    customer_id = factory.Sequence("cus_{}".format)
+    payment_method_id = factory.Sequence("pm_{}".format)
+    brand = "visa"
+    last4 = "4242"
+    expiry_date = datetime.date(2034, 12, 31)
+
+
+class PaymentPlanFactory(factory.django.DjangoModelFactory):
+    """A quarter as deposit, then three monthly instalments."""
+
+    class Meta:
+        model = PaymentPlan
+
+    slug = factory.Sequence("plan-{}".format)
+    name = factory.Sequence("Plan {}".format)
+    deposit = 25
+    count = 3
+    interval = 1
+
+
+class CheckoutSettingsFactory(factory.django.DjangoModelFactory):
+    """The one row, with a default payment plan."""
+
+    class Meta:
+        model = CheckoutSettings
+        django_get_or_create = ("id",)
+
+    id = 1
+    default_payment_plan = factory.SubFactory(PaymentPlanFactory)
+
+
+class AgreementFactory(factory.django.DjangoModelFactory):
+    """What a customer agreed to today: ``AgreementFactory(checkout__content_object=order)``."""
+
+    class Meta:
+        model = Agreement
+
+    checkout = factory.SubFactory(CheckoutFactory, action__slug=states.PAYMENT_PLAN)
+    payment_plan = factory.SubFactory(PaymentPlanFactory)
+    text_version = "1"
+    text = "I allow the shop to charge this card on the dates listed below."
+    total = factory.LazyAttribute(lambda row: row.checkout.total)
+    currency = factory.LazyAttribute(lambda row: row.checkout.currency)
+    parts = factory.LazyAttribute(
+        lambda row: [
+            [due.isoformat(), str(amount)]
+            for due, amount in row.payment_plan.checked(timezone.localdate(), row.total, currency=row.currency)
+        ]
+    )
+    fingerprint = "f" * 64
+
+
+class ObjectPaymentPlanFactory(factory.django.DjangoModelFactory):
+    """A plan of ``content_object``, which must be given, without its parts."""
+
+    class Meta:
+        model = ObjectPaymentPlan
+
+    content_object = None
+    customer = factory.SubFactory(CustomerFactory)
+    payment_plan = factory.SubFactory(PaymentPlanFactory)
+    description = factory.LazyAttribute(lambda row: "\n".join(row.content_object.checkout_description))
+    total = factory.LazyAttribute(lambda row: row.content_object.checkout_total)
+    currency = factory.LazyAttribute(
+        lambda row: getattr(row.content_object, "checkout_currency", None) or settings.currency
+    )
+
+
+class ObjectPaymentPlanInstalmentFactory(factory.django.DjangoModelFactory):
+    """An instalment due today: ``ObjectPaymentPlanInstalmentFactory(object_payment_plan__content_object=order)``."""
+
+    class Meta:
+        model = ObjectPaymentPlanInstalment
+
+    object_payment_plan = factory.SubFactory(ObjectPaymentPlanFactory)
+    count = factory.Sequence(lambda number: number + 2)
+    deposit = False
+    amount = Decimal("30.00")
+    due = factory.LazyFunction(timezone.localdate)
+
+
+class PaymentRunFactory(factory.django.DjangoModelFactory):
+    """The run of a day of its own."""
+
+    class Meta:
+        model = PaymentRun
+
+    date = factory.Sequence(lambda number: datetime.date(2026, 1, 1) + datetime.timedelta(days=number))
+
+
+class PaymentRunItemFactory(factory.django.DjangoModelFactory):
+    """An instalment that was charged: ``instalment__object_payment_plan__content_object`` must be given."""
+
+    class Meta:
+        model = PaymentRunItem
+
+    payment_run = factory.SubFactory(PaymentRunFactory)
+    instalment = factory.SubFactory(ObjectPaymentPlanInstalmentFactory)
+    outcome = states.SUCCESS
+    amount = factory.SelfAttribute("instalment.amount")
+    currency = factory.SelfAttribute("instalment.currency")

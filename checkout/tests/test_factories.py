@@ -28,7 +28,14 @@ def factory_of(model: type) -> type[factory.django.DjangoModelFactory]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_model_has_a_factory_that_makes_a_valid_row(model: Any) -> None:
-    prefix = {"Checkout": "content_object", "CheckoutAdditional": "checkout__content_object"}.get(model.__name__)
+    prefix = {
+        "Agreement": "checkout__content_object",
+        "Checkout": "content_object",
+        "CheckoutAdditional": "checkout__content_object",
+        "ObjectPaymentPlan": "content_object",
+        "ObjectPaymentPlanInstalment": "object_payment_plan__content_object",
+        "PaymentRunItem": "instalment__object_payment_plan__content_object",
+    }.get(model.__name__)
     made = factory_of(model)(**({prefix: SalesLedgerFactory()} if prefix else {}))
     made.full_clean(validate_unique=model not in (CheckoutAction, CheckoutState))
     assert model.objects.get(pk=made.pk) == made

@@ -1,0 +1,131 @@
+"""The deposit of a sign-up: charged at once, authenticated in the page where the bank wants that."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from checkout import gateway, states
+from checkout.errors import CheckoutError, StripeRefused, StripeUnreachable
+from checkout.flows import charge
+from checkout.flows.settle import release
+from checkout.gateway import ClientSecret
+from checkout.models import Checkout, ObjectPaymentPlanInstalment
+
+if TYPE_CHECKING:
+    from checkout.models.checkout import User
+
+logger = logging.getLogger(__name__)
+
+# Whoever asked first has certainly had an answer, or none, by then.
+PATIENCE = timedelta(seconds=5)
+
+
+class Step(Enum):
+    """What is to be done about a deposit, as the customer's page sees it."""
+
+    NONE = "none"
+    PAID = "paid"
+    AUTHENTICATE = "authenticate"
+    DECLINED = "declined"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deposit:
+    """``client_secret`` and ``payment_method_id`` are there for ``AUTHENTICATE``, to confirm with in the browser."""
+
+    step: Step
+    instalment: ObjectPaymentPlanInstalment | None = None
+    attempt: Checkout | None = None
+    client_secret: str = ""
+    payment_method_id: str = ""
+
+
+def deposit_of(checkout: Checkout) -> ObjectPaymentPlanInstalment | None:
+    """The deposit of the plan that a sign-up made, if its host made one."""
+    rows = ObjectPaymentPlanInstalment.objects.select_related("object_payment_plan__customer")
+    found: ObjectPaymentPlanInstalment | None = rows.filter(
+        object_payment_plan__content_type_id=checkout.content_type_id,
+        object_payment_plan__object_id=checkout.object_id,
+        deposit=True,
+    ).first()
+    return found
+
+
+def charge_deposit(checkout: Checkout, *, user: "User" = None) -> Checkout | None:
+    """Charge the deposit of a sign-up that succeeded, if it has not been tried. The attempt, or None.
+
+    Never raises for what Stripe did: the next fulfilment run comes back to it.
+    """
+    instalment = deposit_of(checkout)
+    if instalment is None or instalment.state_id != states.PENDING or instalment.attempts.exists():
+        return None
+    try:
+        return charge.charge(instalment, user=user or checkout.user)
+    except CheckoutError as error:
+        logger.warning("deposit not charged checkout=%s error=%s", checkout.uuid, error)
+        return None
+
+
+def look(checkout: Checkout) -> Deposit:
+    """Where the deposit of a sign-up stands, asking Stripe where that helps (at most one call). Never raises for it.
+
+    ``NONE``: the host made no plan, or charges the deposit itself. ``WAIT``: nobody knows yet; look again.
+    """
+    instalment = deposit_of(checkout)
+    if instalment is None:
+        return Deposit(step=Step.NONE)
+    if instalment.state_id == states.SUCCESS:
+        return Deposit(step=Step.PAID, instalment=instalment)
+    attempt = instalment.attempts.first()
+    if attempt is None:
+        return Deposit(step=Step.NONE, instalment=instalment)
+    if attempt.state_id == states.REQUEST and attempt.is_charge:
+        _ask_again(attempt)
+    if attempt.state_id == states.PAY_ON_SESSION:
+        return _authenticate(instalment, attempt)
+    steps = {states.SUCCESS: Step.PAID, states.FAIL: Step.DECLINED}
+    # an attempt of the customer's own in the browser: its page knows
+    step = steps.get(attempt.state_id, Step.DECLINED if attempt.is_pay_on_session else Step.WAIT)
+    return Deposit(step=step, instalment=instalment, attempt=attempt)
+
+
+def _authenticate(instalment: ObjectPaymentPlanInstalment, attempt: Checkout) -> Deposit:
+    answer = charge.finish(attempt)
+    if attempt.state_id == states.SUCCESS:
+        return Deposit(step=Step.PAID, instalment=instalment, attempt=attempt)
+    if attempt.state_id == states.FAIL:
+        return Deposit(step=Step.DECLINED, instalment=instalment, attempt=attempt)
+    if answer is None or not answer.waiting:
+        return Deposit(step=Step.WAIT, instalment=instalment, attempt=attempt)
+    if answer.decline is not None and not (answer.decline.wants_customer or _not_authenticated(answer.decline)):
+        # the customer authenticated it, and then the bank said no to the money
+        return Deposit(step=Step.DECLINED, instalment=instalment, attempt=attempt)
+    return Deposit(
+        step=Step.AUTHENTICATE,
+        instalment=instalment,
+        attempt=attempt,
+        client_secret=ClientSecret(answer.client_secret),
+        payment_method_id=attempt.payment_method_id,
+    )
+
+
+def _not_authenticated(decline: gateway.Decline) -> bool:
+    """The customer failed or left the bank's dialog: they may try that once more."""
+    return decline.code == "payment_intent_authentication_failure"
+
+
+def _ask_again(attempt: Checkout) -> None:
+    """The answer to the charge was lost: the same call under the same key gives it, and charges nothing further."""
+    if timezone.now() - attempt.created < PATIENCE:
+        return
+    try:
+        charge.conclude(attempt, gateway.charge(charge.request_for(attempt)))
+    except StripeRefused as error:
+        release(attempt, str(error))
+    except StripeUnreachable as error:
+        logger.warning("deposit still unknown checkout=%s error=%s", attempt.uuid, error)

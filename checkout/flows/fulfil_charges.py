@@ -1,0 +1,125 @@
+"""Off-session charges whose outcome nobody knows: the answer was lost, or the process that asked is gone.
+
+Stripe is asked, never charged anew: what a listing finds is settled; what it does not find is asked for once more under the
+same key while that key certainly lives, which gives the first answer or makes the first charge; after that, what Stripe does
+not know has not happened, and is released.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from checkout import gateway, states
+from checkout.errors import StripeRefused, StripeUnreachable
+from checkout.flows import charge
+from checkout.flows.customer import KEY_LIVES
+from checkout.flows.fulfil import Report
+from checkout.flows.listing import CHARGES, SLACK
+from checkout.flows.settle import release
+from checkout.models import Checkout, ObjectPaymentPlanInstalment
+
+logger = logging.getLogger(__name__)
+
+SECOND_QUESTION = timedelta(hours=1)
+LATER = timedelta(days=1)
+ALARM = timedelta(days=1)
+# As many as are looked at in one pass; the rest comes in the next one.
+MOST = 1000
+
+OnProgress = Callable[[int], object]
+
+
+def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: OnProgress | None = None) -> Report:
+    """Find out about every charge of unknown outcome that is due for a question: after 5 minutes, an hour, then daily.
+
+    Safe to run twice and beside a payment run. With ``dry_run`` it only counts them. Raises ``StripeRefused`` and
+    ``StripeUnreachable`` if Stripe cannot be asked at all.
+    """
+    now = now or timezone.now()
+    report = Report()
+    waiting = Checkout.objects.unknown_charges().filter(ask_after__lte=now).order_by("-created")
+    checkouts = list(waiting[:MOST])
+    report.open = len(checkouts)
+    if dry_run or not checkouts:
+        report.waiting = len(checkouts)
+        return report
+    fresh = [one for one in checkouts if now - one.created <= KEY_LIVES]
+    found = {
+        checkout.pk for checkout, answer in CHARGES.find(fresh, until=now + SLACK) if _settle(checkout, answer, report)
+    }
+    for checkout in checkouts:
+        if checkout.pk not in found:
+            _resolve(checkout, now=now, report=report)
+        _plan_next_question(checkout, now=now)
+        if on_progress:
+            on_progress(1)
+    logger.info("fulfil charges open=%s settled=%s waiting=%s", report.open, report.settled, report.waiting)
+    return report
+
+
+def _settle(checkout: Checkout, answer: gateway.Intent, report: Report) -> bool:
+    """True if Stripe knows the charge, whatever it says of it."""
+    moved = charge.conclude(checkout, answer)
+    report.settled += bool(moved)
+    report.errors += moved is None
+    report.waiting += moved is False
+    return True
+
+
+def _resolve(checkout: Checkout, *, now: datetime, report: Report) -> None:
+    """One that no listing has found. The errors of one do not stop the others."""
+    try:
+        answer = _answer(checkout, now=now)
+    except StripeRefused as error:
+        report.settled += release(checkout, str(error))
+        return
+    except StripeUnreachable as error:
+        logger.warning("charge still unknown checkout=%s error=%s", checkout.uuid, error)
+        report.waiting += 1
+        return
+    if answer is not None:
+        _settle(checkout, answer, report)
+    else:
+        report.settled += release(checkout, "Stripe knows of no such charge")
+
+
+def _answer(checkout: Checkout, *, now: datetime) -> gateway.Intent | None:
+    """What Stripe says of this charge; None if it certainly knows nothing of it."""
+    if checkout.payment_intent_id:
+        return gateway.retrieve_payment_intent(checkout.payment_intent_id)
+    if now - checkout.created <= KEY_LIVES and _still_wanted(checkout):
+        return gateway.charge(charge.request_for(checkout))
+    return _search(checkout)
+
+
+def _still_wanted(checkout: Checkout) -> bool:
+    """Its plan goes on: nothing may be charged for one that was deleted meanwhile."""
+    rows = ObjectPaymentPlanInstalment.objects.filter(pk=checkout.object_id, object_payment_plan__deleted=False)
+    return rows.filter(state_id=states.REQUEST).exists()
+
+
+def _search(checkout: Checkout) -> gateway.Intent | None:
+    """Go through what Stripe has of this customer around that time, and match our uuid."""
+    until, after = checkout.created + LATER + SLACK, ""
+    while True:
+        page = gateway.list_payment_intents(
+            since=checkout.created - SLACK, until=until, after=after, customer_id=checkout.stripe_customer_id
+        )
+        for intent in page.intents:
+            if intent.checkout_uuid == str(checkout.uuid):
+                return intent
+        if not page.has_more:
+            return None
+        after = page.intents[-1].id
+
+
+def _plan_next_question(checkout: Checkout, *, now: datetime) -> None:
+    if checkout.state_id != states.REQUEST:
+        return
+    age = now - checkout.created
+    ask_after = checkout.created + SECOND_QUESTION if age < SECOND_QUESTION else now + LATER
+    Checkout.objects.filter(pk=checkout.pk, state_id=states.REQUEST).update(asked=now, ask_after=ask_after)
+    if age > ALARM:
+        logger.error("charge unknown for more than a day checkout=%s created=%s", checkout.uuid, checkout.created)
