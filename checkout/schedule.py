@@ -1,8 +1,8 @@
 """When a payment plan's parts fall due and how large they are. Pure: dates and ``Decimal`` in, pairs out.
 
-Instalments fall on the first of a month, every ``interval`` months counted from the deposit's month, and one month later
-when the deposit falls after the 15th. Equal amounts, rounded half to even to the currency's smallest unit; the last one
-absorbs the remainder, so that the parts always add up to the total.
+Instalments fall on the first of a month, every ``interval`` months counted from the deposit's month, and one month
+later when the deposit falls after the 15th. Equal amounts, rounded half to even to the currency's smallest unit; the
+last one absorbs the remainder, so that the parts always add up to the total.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Celery tasks, and a schedule for beat: ``app.conf.beat_schedule = {**BEAT_SCHEDULE, ...}``.
 
-Every task may be delivered twice, late, or to two workers at once. Those that charge are acknowledged late, so that a worker
-that dies hands them on.
+Every task may be delivered twice, late, or to two workers at once. Those that charge are acknowledged late, so that a
+worker that dies hands them on.
 """
 
 from typing import Any

@@ -54,7 +54,7 @@ def claim(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
             raise InProgress(f"The outcome of an attempt to charge {locked} is not known yet: wait until it is.")
         if not locked.checkout_can_charge:
             raise NotPayable(
-                f"{locked} cannot be charged now: it must be due, unpaid, without an open attempt, its plan not deleted.",
+                f"{locked} cannot be charged now: due and unpaid it must be, with no open attempt, its plan going on.",
                 customer_message=_("There is nothing to charge here now."),
             )
         if reason := why_not(locked, locked.customer):

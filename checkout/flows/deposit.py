@@ -90,7 +90,7 @@ def look(checkout: Checkout) -> Deposit:
         return _authenticate(instalment, attempt)
     steps = {states.SUCCESS: Step.PAID, states.FAIL: Step.DECLINED}
     # an attempt of the customer's own in the browser: its page knows
-    step = steps.get(attempt.state_id, Step.DECLINED if attempt.is_pay_on_session else Step.WAIT)
+    step = steps.get(str(attempt.state_id), Step.DECLINED if attempt.is_pay_on_session else Step.WAIT)
     return Deposit(step=step, instalment=instalment, attempt=attempt)
 
 

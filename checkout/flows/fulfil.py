@@ -97,7 +97,7 @@ def on_session(*, now: datetime | None = None, dry_run: bool = False, on_progres
 
 
 def setups(*, now: datetime | None = None, dry_run: bool = False, on_progress: OnProgress | None = None) -> Report:
-    """Settle every open sign-up that Stripe has decided, and charge the deposits that were left behind. As ``payments``.
+    """Settle every open sign-up that Stripe has decided, and charge deposits that were left behind. As ``payments``.
 
     One that is not finished within ``CHECKOUT_SETUP_EXPIRES`` (60 minutes) is cancelled at Stripe *first* and then
     failed; a customer who confirms in that very moment is settled instead.

@@ -1,8 +1,8 @@
 """Off-session charges whose outcome nobody knows: the answer was lost, or the process that asked is gone.
 
-Stripe is asked, never charged anew: what a listing finds is settled; what it does not find is asked for once more under the
-same key while that key certainly lives, which gives the first answer or makes the first charge; after that, what Stripe does
-not know has not happened, and is released.
+Stripe is asked, never charged anew: what a listing finds is settled; what it does not find is asked for once more under
+the same key while that key certainly lives, which gives the first answer or makes the first charge; after that, what
+Stripe does not know has not happened, and is released.
 """
 
 import logging
@@ -46,9 +46,10 @@ def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
         report.waiting = len(checkouts)
         return report
     fresh = [one for one in checkouts if now - one.created <= KEY_LIVES]
-    found = {
-        checkout.pk for checkout, answer in CHARGES.find(fresh, until=now + SLACK) if _settle(checkout, answer, report)
-    }
+    found = set()
+    for checkout, answer in CHARGES.find(fresh, until=now + SLACK):
+        found.add(checkout.pk)
+        _settle(checkout, answer, report)
     for checkout in checkouts:
         if checkout.pk not in found:
             _resolve(checkout, now=now, report=report)
@@ -59,13 +60,11 @@ def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
     return report
 
 
-def _settle(checkout: Checkout, answer: gateway.Intent, report: Report) -> bool:
-    """True if Stripe knows the charge, whatever it says of it."""
+def _settle(checkout: Checkout, answer: gateway.Intent, report: Report) -> None:
     moved = charge.conclude(checkout, answer)
     report.settled += bool(moved)
     report.errors += moved is None
     report.waiting += moved is False
-    return True
 
 
 def _resolve(checkout: Checkout, *, now: datetime, report: Report) -> None:
@@ -97,7 +96,7 @@ def _answer(checkout: Checkout, *, now: datetime) -> gateway.Intent | None:
 def _still_wanted(checkout: Checkout) -> bool:
     """Its plan goes on: nothing may be charged for one that was deleted meanwhile."""
     rows = ObjectPaymentPlanInstalment.objects.filter(pk=checkout.object_id, object_payment_plan__deleted=False)
-    return rows.filter(state_id=states.REQUEST).exists()
+    return bool(rows.filter(state_id=states.REQUEST).exists())
 
 
 def _search(checkout: Checkout) -> gateway.Intent | None:

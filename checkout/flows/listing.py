@@ -26,7 +26,7 @@ class ListCall(Protocol[Page_co]):
 
 
 class Listing(Generic[AnswerT]):
-    """One kind of intent. ``key`` is what a checkout is found by: its intent's id, or its uuid where that is unknown."""
+    """One kind of intent. ``key`` is what a checkout is found by: its intent's id, or its uuid where there is none."""
 
     def __init__(
         self,

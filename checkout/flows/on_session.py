@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def start(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
     """A checkout for the payment page (action ``pay_on_session``); the card that pays becomes the plan's card.
 
-    What else could still pay this instalment is closed at Stripe first. Not inside a transaction. Raises ``NotPayable``,
-    ``InProgress`` while a charge of unknown outcome may have paid it, ``AlreadySettled`` if one just did, and the
-    gateway's errors.
+    What else could still pay this instalment is closed at Stripe first. Not inside a transaction. Raises
+    ``NotPayable``, ``InProgress`` while a charge of unknown outcome may have paid it, ``AlreadySettled`` if one just
+    did, and the gateway's errors.
     """
     close_open_attempts(instalment)
     fresh = ObjectPaymentPlanInstalment.objects.with_plan().get(pk=instalment.pk)

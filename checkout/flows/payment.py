@@ -11,10 +11,11 @@ from checkout import gateway, money, states
 from checkout.conf import settings
 from checkout.errors import AlreadySettled, AmountChanged, InProgress, NotPayable, StripeRefused, StripeUnreachable
 from checkout.flows import customer, sign_up
-from checkout.flows.rivals import abandon, close_open_attempts, take_claim
+from checkout.flows.rivals import abandon as abandon
+from checkout.flows.rivals import close_open_attempts, take_claim
 from checkout.flows.settle import accept, close, guarded, settle
 from checkout.gateway import Answer as Answer
-from checkout.gateway import Intent
+from checkout.gateway import Intent, Setup
 from checkout.models import Checkout, CheckoutAdditional, ObjectPaymentPlanInstalment
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def show(checkout: Checkout) -> Answer:
         abandon(checkout)
         raise AmountChanged(f"Checkout {checkout.pk}: the currency is now {currency}, start anew.")
     if checkout.is_payment_plan:
-        answer = answer or sign_up.retrieve(checkout)
-        sign_up.conclude(checkout, answer)
+        answer = setup = answer if isinstance(answer, Setup) else sign_up.retrieve(checkout)
+        sign_up.conclude(checkout, setup)
     else:
         answer = _current(checkout, answer, total)
         conclude(checkout, answer)
@@ -140,7 +141,7 @@ def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
 
 
 def agree(checkout: Checkout, *, consent: sign_up.Consent) -> None:
-    """As ``begin``, for a sign-up: the customer agreed to the schedule and is about to save a card. See ``sign_up.agree``."""
+    """As ``begin``, for a sign-up: the customer agreed to the schedule and is about to save a card."""
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
     _payable(checkout.content_object, checkout.action_id)

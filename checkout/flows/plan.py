@@ -1,4 +1,4 @@
-"""A payment plan from its creation to its end: made, deposit charged, instalments written, parts paid by hand, stopped."""
+"""A payment plan from beginning to end: made, deposit charged, instalments written, parts paid by hand, stopped."""
 
 import logging
 from datetime import date
@@ -14,6 +14,7 @@ from checkout import states
 from checkout.conf import settings
 from checkout.errors import CheckoutError, InProgress, NotPayable
 from checkout.flows import payment
+from checkout.flows.rivals import close_open_attempts
 from checkout.models import (
     Agreement,
     Checkout,
@@ -114,13 +115,13 @@ def mark_paid(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Check
     Raises ``NotPayable``, ``InProgress`` while the outcome of an attempt is unknown, ``AlreadySettled`` if the customer
     paid meanwhile, and the gateway's errors. Not inside a transaction.
     """
-    return payment.manual(content_object=instalment, user=user)  # type: ignore[arg-type]
+    return payment.manual(content_object=instalment, user=user)
 
 
 def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
-    """Stop a plan: nothing further is charged. What has been paid stays. Attempts that wait for the customer are closed.
+    """Stop a plan: nothing further is charged, what has been paid stays, what waits for the customer is closed.
 
-    Raises ``InProgress`` while the outcome of a charge is unknown, and the gateway's errors. Not inside a transaction.
+    Raises ``InProgress`` while the outcome of a charge is unknown, and the gateway's errors. Not in a transaction.
     """
     with transaction.atomic(durable=True):
         locking = connections["default"].features.has_select_for_update_of
@@ -138,7 +139,7 @@ def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
     plan.deleted = True
     logger.info("plan deleted plan=%s by=%s", plan.pk, getattr(user, "pk", None))
     for instalment in locked:
-        payment.close_open_attempts(instalment)
+        close_open_attempts(instalment)
 
 
 def next_pending(plan: ObjectPaymentPlan) -> ObjectPaymentPlanInstalment | None:

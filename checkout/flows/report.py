@@ -12,7 +12,7 @@ from checkout.models.run import Line
 class RunReport:
     """Outcomes by state slug (or ``released``, ``skipped``) and currency; amounts in major units.
 
-    ``stopped`` says why the run was given up, if it was; ``errors`` counts what the host's own code would not let settle.
+    ``stopped`` says why the run was given up, if it was; ``errors`` counts what the host's code would not let settle.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)

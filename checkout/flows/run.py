@@ -1,8 +1,8 @@
 """The payment run: claim what is due in batches, keep many calls in flight at Stripe's pace, settle each answer.
 
 No transaction and no lock is held during a call. Several processes and machines may run at once: a claim is a
-compare-and-set, and rows that another one holds are passed over. Whatever dies, what was claimed is in ``request`` with its key
-on disk, and ``fulfil_charges`` finishes it.
+compare-and-set, and rows that another one holds are passed over. Whatever dies, what was claimed is in ``request`` with
+its key on disk, and ``fulfil_charges`` finishes it.
 """
 
 import logging
@@ -36,9 +36,10 @@ def process_payments(
     """Charge everything due on ``today`` (a day in the site's zone) or earlier, in this process. Not in a transaction.
 
     First it is found out what became of charges of unknown outcome. Then every due instalment is claimed, charged
-    off-session and settled, up to ``CHECKOUT_STRIPE_CONCURRENCY`` at a time, as fast as Stripe allows; being told to slow
-    down is waited out and never a failure. Safe to run twice, beside itself, and after it died. Raises ``StripeRefused``
-    when Stripe refused five times in a row for our own fault; what was claimed and not charged is released first.
+    off-session and settled, up to ``CHECKOUT_STRIPE_CONCURRENCY`` at a time, as fast as Stripe allows; being told to
+    slow down is waited out and never a failure. Safe to run twice, beside itself, and after it died. Raises
+    ``StripeRefused`` when Stripe refused five times in a row for our own fault; what was claimed and not charged is
+    released first.
     """
     run = begin(today)
     report = RunReport()

@@ -210,7 +210,7 @@ def _target(checkout: Checkout) -> models.Model | None:
 
 
 def _tell(checkout: Checkout, *, held: bool) -> None:
-    """The object hears what became of it, and hands it on. Not each attempt that fails is one that held an instalment."""
+    """The object hears what became of it. An instalment only of the attempt that held it, unless it succeeded."""
     target: Any = _target(checkout)
     if target is None:
         logger.error("settle found no object checkout=%s state=%s", checkout.uuid, checkout.state_id)

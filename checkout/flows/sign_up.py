@@ -1,7 +1,7 @@
 """Signing up for a payment plan: show the schedule, take the consent, save the card, charge the deposit.
 
-Nothing is taken until the SetupIntent has succeeded; then the host makes its plan inside the settling transaction, and the
-deposit is charged after the commit, by the same code as every charge.
+Nothing is taken until the SetupIntent has succeeded; then the host makes its plan inside the settling transaction, and
+the deposit is charged after the commit, by the same code as every charge.
 """
 
 import logging
@@ -86,7 +86,8 @@ def ensure_intent(checkout: Checkout) -> Setup | None:
     if checkout.setup_intent_id:
         return None
     if not checkout.stripe_customer_id:
-        found = customer.init(checkout.content_object)
+        target: Any = checkout.content_object
+        found = customer.init(target)
         values = {"customer_id": found.pk, "stripe_customer_id": found.customer_id}
         Checkout.objects.filter(pk=checkout.pk, stripe_customer_id="").update(**values)
         checkout.customer, checkout.stripe_customer_id = found, found.customer_id

@@ -1,7 +1,7 @@
 """Many calls to Stripe at once, and one thread that keeps the books.
 
-The threads here only wait for their turn (``pace``) and for Stripe: they never touch the database. Whoever calls ``work``
-claims and settles, so a run needs one database connection, however many calls are in flight.
+The threads here only wait for their turn (``pace``) and for Stripe: they never touch the database. Whoever calls
+``work`` claims and settles, so a run needs one database connection, however many calls are in flight.
 """
 
 import logging
@@ -137,14 +137,14 @@ class Switchboard:
             logger.exception("run could not settle checkout=%s intent=%s", checkout.uuid, answer.id)
             moved = None
         report.errors += moved is None
-        return checkout.state_id
+        return str(checkout.state_id)
 
     def _count_refusal(self, error: StripeRefused, report: RunReport) -> None:
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSALS and not report.stopped:
             report.stopped = (
-                f"Stripe refused {MOST_REFUSALS} charges in a row, the last with: {error}. Nothing was charged by them; "
-                "what was claimed is released. Check STRIPE_SECRET_KEY and the account, then run it again."
+                f"Stripe refused {MOST_REFUSALS} charges in a row, the last with: {error}. Nothing was charged by "
+                "them; what was claimed is released. Check STRIPE_SECRET_KEY and the account, then run it again."
             )
             logger.error("run stopped %s", report.stopped)
             self._stop.set()

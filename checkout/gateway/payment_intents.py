@@ -32,8 +32,8 @@ def create_payment_intent(
 ) -> Intent:
     """Ask for an unconfirmed PaymentIntent; the same ``uuid`` always gives the same one.
 
-    Without ``customer_id`` it belongs to nobody; with one, the card that pays is saved for later off-session charges. The
-    key is derived from the uuid, so a repeat within a day (after a lost answer) makes no second intent; nothing is
+    Without ``customer_id`` it belongs to nobody; with one, the card that pays is saved for later off-session charges.
+    The key is derived from the uuid, so a repeat within a day (after a lost answer) makes no second intent; nothing is
     charged by it. Raises ``NotPayable``, ``StripeRefused``, ``StripeUnreachable``.
     """
     saving: dict[str, Any] = {
@@ -130,7 +130,7 @@ def list_payment_intents(*, since: datetime, until: datetime, after: str = "", c
                 "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
                 "limit": PAGE_SIZE,
                 **({"starting_after": after} if after else {}),
-                **({"customer": customer_id} if customer_id else {}),  # type: ignore[typeddict-item]
+                **({"customer": customer_id} if customer_id else {}),
             }
         )
         return Page(intents=tuple(map(intent, page.data)), has_more=bool(page.has_more and page.data))

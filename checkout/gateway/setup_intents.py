@@ -29,7 +29,7 @@ def create_setup_intent(*, uuid: str, customer_id: str, description: str) -> Set
 
 
 def retrieve_setup_intent(intent_id: str) -> Setup:
-    """The SetupIntent as it is now, with its card. Raises ``NoSuchIntent``, ``StripeRefused``, ``StripeUnreachable``."""
+    """The SetupIntent as it is now, with its card. Raises ``NoSuchIntent`` and the gateway's errors."""
     with translated("retrieve_setup_intent"):
         return setup(client().v1.setup_intents.retrieve(intent_id, {"expand": ["payment_method"]}))
 

@@ -56,6 +56,6 @@ class StateModel(models.Model):
         if frm not in sources(cls.MOVES, to):
             raise IllegalMove(f"{cls._meta.label}: {frm} -> {to} is not a legal move.")
         values["updated"] = timezone.now()
-        rows = cls._default_manager.filter(pk__in=list(pks), state_id=frm)  # type: ignore[attr-defined]
-        moved: int = rows.update(state_id=to, **values)
+        model: Any = cls
+        moved: int = model._default_manager.filter(pk__in=list(pks), state_id=frm).update(state_id=to, **values)
         return moved

@@ -120,7 +120,7 @@ class CheckoutQuerySet(models.QuerySet["Checkout"]):
         return self.filter(action_id=states.CHARGE, state_id=states.REQUEST)
 
     def waiting_on_session(self) -> "CheckoutQuerySet":
-        """What waits for its customer: charges that the bank wants authenticated, payments of instalments in a browser."""
+        """What waits for its customer: charges to be authenticated, and instalments being paid in a browser."""
         charges = models.Q(action_id=states.CHARGE, state_id=states.PAY_ON_SESSION)
         paying = models.Q(action_id=states.PAY_ON_SESSION, state_id__in=states.OPEN)
         return self.filter(charges | paying).exclude(payment_intent_id="")
@@ -167,7 +167,7 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
         return charge.charge(content_object, user=current_user)  # type: ignore[arg-type]
 
     def payment_intent_fulfillment(self) -> int:
-        """Ask Stripe about every open payment, and every charge of unknown outcome, and settle; how many were settled."""
+        """Ask Stripe about every open payment and every charge of unknown outcome; how many were settled."""
         from checkout.flows import fulfil, fulfil_charges
 
         return fulfil.payments().settled + fulfil_charges.charges().settled

@@ -28,7 +28,7 @@ class InstalmentQuerySet(models.QuerySet["ObjectPaymentPlanInstalment"]):
     """Questions that several rooms ask."""
 
     def due_on(self, today: date) -> "InstalmentQuerySet":
-        """What a payment run of that day charges: no deposits, nothing unresolved, no deleted plan. Uses ``checkout_due``."""
+        """What a payment run of that day charges: no deposits, nothing unresolved, no deleted plan."""
         fit = Q(state_id=states.PENDING, deposit=False, due__lte=today)
         return self.filter(fit, object_payment_plan__deleted=False)
 
@@ -61,8 +61,7 @@ class ObjectPaymentPlanInstalmentManager(models.Manager.from_queryset(Instalment
         """
         from checkout.flows import run
 
-        report = run.process_payments(on_progress=on_progress)
-        return report.count(states.SUCCESS)
+        return run.process_payments(on_progress=on_progress).count(states.SUCCESS)
 
 
 class ObjectPaymentPlanInstalment(StateModel):

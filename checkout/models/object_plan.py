@@ -102,7 +102,10 @@ class ObjectPaymentPlan(models.Model):
         """Deposit and instalments, in order."""
         from checkout.models.instalment import ObjectPaymentPlanInstalment
 
-        return ObjectPaymentPlanInstalment.objects.filter(object_payment_plan=self).order_by("count")
+        rows: models.QuerySet[ObjectPaymentPlanInstalment] = ObjectPaymentPlanInstalment.objects.filter(
+            object_payment_plan=self
+        )
+        return rows.order_by("count")
 
     @property
     def payment_count(self) -> int:

@@ -59,6 +59,19 @@ class PaymentPlan(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ``CheckoutError`` if this would change the terms of a plan that somebody has agreed to."""
+        if self.pk is not None:
+            before = PaymentPlan.objects.select_for_update().filter(pk=self.pk).first()
+            changed = [name for name in self.TERMS if before and getattr(before, name) != getattr(self, name)]
+            if changed and self.in_use:
+                raise CheckoutError(
+                    f"Payment plan {self.slug} is in use: {', '.join(changed)} cannot change. Retire it, make another.",
+                    customer_message=_("This payment plan is in use and cannot be changed. Make a new one instead."),
+                )
+        super().save(*args, **kwargs)
+
     def clean(self) -> None:
         """Refuse what cannot be a plan: nothing at all, nothing between, more than everything."""
         errors: dict[str, Any] = {}
@@ -74,19 +87,6 @@ class PaymentPlan(models.Model):
                 errors[name] = _("Must be %(most)s or less.") % {"most": most}
         if errors:
             raise ValidationError(errors)
-
-    @transaction.atomic
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Raises ``CheckoutError`` if this would change the terms of a plan that somebody has agreed to."""
-        if self.pk is not None:
-            before = PaymentPlan.objects.select_for_update().filter(pk=self.pk).first()
-            changed = [name for name in self.TERMS if before and getattr(before, name) != getattr(self, name)]
-            if changed and self.in_use:
-                raise CheckoutError(
-                    f"Payment plan {self.slug} is in use: {', '.join(changed)} cannot change. Retire it and make a new one.",
-                    customer_message=_("This payment plan is in use and cannot be changed. Make a new one instead."),
-                )
-        super().save(*args, **kwargs)
 
     @property
     def in_use(self) -> bool:
@@ -139,7 +139,8 @@ def _currency(currency: str | None) -> str:
 class Agreement(models.Model):
     """What a customer consented to, word for word, before a card was saved for it.
 
-    ``parts`` is the schedule as shown: ``[["2026-11-24", "30.00"], ...]``, the deposit first; ``fingerprint`` identifies it.
+    ``parts`` is the schedule as shown: ``[["2026-11-24", "30.00"], ...]``, the deposit first; ``fingerprint`` is its
+    hash.
     """
 
     checkout = models.OneToOneField(Checkout, on_delete=models.PROTECT, related_name="agreement")

@@ -1,7 +1,7 @@
 """A payment run: what became of each instalment that was due."""
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Count, Sum
@@ -14,7 +14,8 @@ from checkout.models.checkout import Checkout
 from checkout.models.instalment import ObjectPaymentPlanInstalment
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True)
+class Line:
     """One line of a run's summary; ``amount`` in the major unit of ``currency``."""
 
     outcome: str

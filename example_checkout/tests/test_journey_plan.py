@@ -34,7 +34,8 @@ def test_a_sign_up_saves_the_card_and_takes_the_deposit(stripe_simulator: Any, p
     ]
     assert charges(stripe_simulator) == [("succeeded", 3000)]
     booking = checkout.content_object
-    assert booking.on_plan and not booking.paid
+    assert booking.on_plan
+    assert not booking.paid
 
 
 def test_the_bank_wants_the_deposit_authenticated(stripe_simulator: Any, pay: Any) -> None:
