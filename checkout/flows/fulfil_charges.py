@@ -15,7 +15,7 @@ from checkout import gateway, states
 from checkout.errors import StripeRefused, StripeUnreachable
 from checkout.flows import charge
 from checkout.flows.customer import KEY_LIVES
-from checkout.flows.fulfil import Report
+from checkout.flows.fulfil import Report, alone
 from checkout.flows.listing import CHARGES, SLACK
 from checkout.flows.settle import release
 from checkout.models import Checkout, ObjectPaymentPlanInstalment
@@ -61,7 +61,7 @@ def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
 
 
 def _settle(checkout: Checkout, answer: gateway.Intent, report: Report) -> None:
-    moved = charge.conclude(checkout, answer)
+    moved = alone(checkout, lambda: charge.conclude(checkout, answer))
     report.settled += bool(moved)
     report.errors += moved is None
     report.waiting += moved is False

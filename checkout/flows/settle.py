@@ -241,7 +241,7 @@ def _copy(source: Checkout, target: Checkout) -> None:
         link.set_cached_value(target, found)
 
 
-def guarded(checkout: Checkout, work: Callable[[], bool]) -> bool | None:
+def guarded(checkout: Checkout, work: Callable[[], bool | None]) -> bool | None:
     """Run ``work``, which settles ``checkout``; None, logged, if the host's own code raised and undid it.
 
     The money is where Stripe says it is either way: the next pass tries again. Our own errors go on.

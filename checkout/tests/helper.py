@@ -18,8 +18,16 @@ from checkout import money, states
 from checkout.conf import settings
 from checkout.contract import REQUIRED
 from checkout.errors import NotPayable
-from checkout.models import Checkout
+from checkout.flows import sign_up
+from checkout.models import (
+    Agreement,
+    Checkout,
+    Customer,
+    ObjectPaymentPlan,
+    PaymentPlan,
+)
 
+WITHOUT_PAYMENT = (states.INVOICE, states.MANUAL, states.PAYMENT_PLAN, states.CARD_REFRESH)
 METHODS = ("checkout_success", "checkout_fail", "checkout_success_url", "checkout_fail_url", "get_absolute_url")
 
 
@@ -39,6 +47,48 @@ def check_checkout(obj: Any) -> None:
     _check_amount(obj, name, actions)
     _check_urls(obj, name)
     _check_callbacks(obj, name, actions)
+
+
+def check_object_payment_plan(obj: Any) -> None:
+    """Fail with a sentence (``AssertionError``) if ``obj`` could not be paid for by a payment plan to the last penny.
+
+    ``obj`` is a saved object that offers ``payment_plan`` and has no plan yet. Beside what ``check_checkout`` tests:
+    after a sign-up its ``checkout_success`` has made the plan over ``checkout_total``; deposit and instalments add up
+    to it; and it hears the failure and then the success of each part. All in a savepoint that is rolled back; nothing
+    calls Stripe. Needs a database.
+    """
+    name = type(obj).__name__
+    check_checkout(obj)
+    offered = states.PAYMENT_PLAN in obj.checkout_actions
+    _demand(
+        offered, f"{name}.checkout_actions does not offer {states.PAYMENT_PLAN!r}: there is no plan to sign up for."
+    )
+    with _undone(obj):
+        copy = _rows(obj).get(pk=obj.pk)
+        with _Telling(f"{name}.checkout_success(checkout), payment_plan,"):
+            copy.checkout_success(_settled(copy, states.PAYMENT_PLAN))
+        plan = ObjectPaymentPlan.objects.for_content_object(copy)
+        _demand(
+            plan is not None, f"{name}.checkout_success must make the plan of a sign-up: see docs/payment_plans.rst."
+        )
+        assert plan is not None
+        _demand(plan.total == obj.checkout_total, f"{name} made a plan over {plan.total}, not over its checkout_total.")
+        _pay_every_part(plan, name)
+        _demand(plan.is_paid, f"The parts of the plan do not add up to {plan.total}.")
+
+
+def _pay_every_part(plan: ObjectPaymentPlan, name: str) -> None:
+    """Each part fails once and is then paid, as the host meets it; the instalments appear after the deposit."""
+    done: set[int] = set()
+    while part := next(
+        (one for one in plan.payments.select_related("object_payment_plan") if one.pk not in done), None
+    ):
+        check_checkout(part)
+        with _Telling(f"{name}.checkout_fail(due=...), for {part.label},"):
+            part.checkout_fail()
+        with _Telling(f"{name}.checkout_success(checkout), for {part.label},"):
+            part.checkout_success(_settled(part, states.CHARGE))
+        done.add(part.pk)
 
 
 def _demand(condition: bool, sentence: str) -> None:
@@ -157,10 +207,36 @@ def _settled(obj: Any, action: str) -> Checkout:
         description="\n".join(obj.checkout_description),
         total=obj.checkout_total,
         currency=_currency(obj),
-        payment_intent_id="" if action in (states.INVOICE, states.MANUAL) else "pi_check_checkout",
+        payment_intent_id="" if action in WITHOUT_PAYMENT else "pi_check_checkout",
         settled=timezone.now(),
     )
+    if action == states.PAYMENT_PLAN:
+        _agreed(obj, checkout)
     return checkout
+
+
+def _agreed(obj: Any, checkout: Checkout) -> None:
+    """What a sign-up leaves behind before the host hears of it: the customer and the agreement."""
+    try:
+        plan = sign_up.plan_for(obj)
+    except NotPayable:
+        plan = PaymentPlan.objects.create(slug=uuid4().hex, name="Check", deposit=50, count=1, interval=1)
+    parts = plan.checked(timezone.localdate(), obj.checkout_total, currency=checkout.currency)
+    email = obj.checkout_email
+    checkout.customer = Customer.objects.for_email(email) or Customer.objects.create(
+        email=email, name=obj.checkout_name
+    )
+    checkout.save(update_fields=["customer"])
+    Agreement.objects.create(
+        checkout=checkout,
+        payment_plan=plan,
+        text_version="check",
+        text="check",
+        parts=[[due.isoformat(), str(amount)] for due, amount in parts],
+        fingerprint="check",
+        total=obj.checkout_total,
+        currency=checkout.currency,
+    )
 
 
 class _Telling(AbstractContextManager["_Telling"]):

@@ -9,8 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.contract import REQUIRED, Payable
-from checkout.models import Checkout
-from checkout.tests.helper import check_checkout
+from checkout.models import Checkout, Customer, ObjectPaymentPlan
+from checkout.tests.factories import ObjectPaymentPlanInstalmentFactory
+from checkout.tests.helper import check_checkout, check_object_payment_plan
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory
 
@@ -162,7 +163,7 @@ def test_fail_and_success_each_meet_a_fresh_copy_of_an_unsettled_object(monkeypa
         SalesLedger.objects.filter(pk=self.pk).update(paid=timezone.now())
 
     check_checkout(booking(monkeypatch, checkout_success=success))
-    assert met == [("payment", "success", True, None, None), ("invoice", "success", True, None, None)]
+    assert met == [(action, "success", True, None, None) for action in ("payment", "invoice", "payment_plan")]
 
 
 def test_nothing_stays_behind(django_capture_on_commit_callbacks: Any, monkeypatch: Any) -> None:
@@ -190,3 +191,29 @@ def test_nothing_stays_behind_where_no_test_transaction_would_hide_it() -> None:
     made.refresh_from_db()
     assert (made.paid, made.failed, made.invoiced) == (None, None, None)
     assert not Checkout.objects.exists()
+
+
+def test_the_example_can_be_paid_in_parts() -> None:
+    made = SalesLedgerFactory()
+    check_object_payment_plan(made)
+    made.refresh_from_db()
+    assert (made.on_plan, made.paid) == (None, None)
+    assert not ObjectPaymentPlan.objects.exists()
+    assert not Customer.objects.exists()
+
+
+def test_a_plan_that_is_not_offered_is_named(monkeypatch: Any) -> None:
+    made = booking(monkeypatch, checkout_actions=property(lambda self: ["payment"]))
+    with pytest.raises(AssertionError, match="does not offer 'payment_plan'"):
+        check_object_payment_plan(made)
+
+
+def test_a_sign_up_that_makes_no_plan_is_named(monkeypatch: Any) -> None:
+    made = booking(monkeypatch, checkout_success=lambda self, checkout: None)
+    with pytest.raises(AssertionError, match="must make the plan of a sign-up"):
+        check_object_payment_plan(made)
+
+
+def test_an_instalment_follows_the_contract() -> None:
+    part = ObjectPaymentPlanInstalmentFactory(object_payment_plan__content_object=SalesLedgerFactory())
+    check_checkout(part)

@@ -275,7 +275,7 @@ def test_what_cannot_be_charged_is_refused_before_stripe(stripe_simulator: Any, 
 
 def test_an_action_that_is_not_offered_is_refused(stripe_simulator: Any) -> None:
     with pytest.raises(NotPayable, match="does not offer"):
-        Checkout.objects.create_checkout(states.PAYMENT_PLAN, SalesLedgerFactory(), AnonymousUser())
+        Checkout.objects.create_checkout(states.CHARGE, SalesLedgerFactory(), AnonymousUser())
 
 
 def test_a_wrong_key_is_our_fault_and_moves_nothing(stripe_simulator: Any, settings: Any) -> None:
