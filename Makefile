@@ -11,11 +11,12 @@ DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres browser lint format types docs bench clean
+.PHONY: help demo test test-sqlite test-postgres browser proofs lint format types docs bench clean
 
 help:
 	@echo "make demo    the example site with a simulated Stripe, on http://127.0.0.1:8000 (DEMO_PORT=8000)"
 	@echo "make test    the test suite on SQLite and on PostgreSQL (DATABASE_URL, else an embedded server), with a browser"
+	@echo "make proofs  thousands of charges by many processes, some of them killed; with Redis and RabbitMQ where there are any"
 	@echo "make lint    ruff; make types: mypy; make docs: docs/_build/html; make bench: the benchmarks"
 
 $(BIN)/python:
@@ -44,6 +45,9 @@ test-sqlite: $(DEV_STAMP)
 # Everything once more, with the browser tests: they need a database that site and test can write at the same time.
 test-postgres: $(DEV_STAMP) browser
 	$(BIN)/python -m example_checkout.embedded $(BIN)/python -m pytest -n $(WORKERS) -m "browser or not browser"
+
+proofs: $(DEV_STAMP)
+	$(BIN)/python -m example_checkout.embedded $(BIN)/python -m example_checkout.tests.proof_run
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say it loudly where the contract could not be checked."""
     if not contract.CHECKER.exists():
         terminalreporter.write_line(contract.MISSING, red=True, bold=True)
+    _say_what_the_state_machine_saw(terminalreporter)
+
+
+def _say_what_the_state_machine_saw(terminalreporter: Any) -> None:
+    """Its own counts, from whichever process ran it: so that nobody mistakes an empty run for a good one."""
+    seen: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                seen.update(dict(report.user_properties).get("statemachine", {}))
+    if seen:
+        terminalreporter.section(f"state machine: {seen.pop('examples')} examples")
+        for name, count in sorted(seen.items()):
+            terminalreporter.write_line(f"{count:>9,}  {name}")
 
 
 @pytest.fixture

@@ -44,8 +44,8 @@ class Round:
 
 
 @contextlib.contextmanager
-def running_simulator(latency_ms: int) -> Iterator[str]:
-    """Run the simulator and give its URL; end it afterwards."""
+def running_simulator(latency_ms: int, *, rate: int | None = None) -> Iterator[str]:
+    """Run the simulator, with a limit of ``rate`` requests a second if there is one, and give its URL; end it after."""
     command = [
         sys.executable,
         "-m",
@@ -54,6 +54,7 @@ def running_simulator(latency_ms: int) -> Iterator[str]:
         "127.0.0.1:0",
         "--latency-ms",
         str(latency_ms),
+        *(["--rate", str(rate)] if rate else []),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
     assert process.stdout is not None

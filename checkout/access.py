@@ -1,7 +1,7 @@
 """Who may open a checkout: its session, its user, staff, or the holder of a signed link."""
 
 import uuid as uuid_module
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core import signing
 from django.core.exceptions import PermissionDenied
@@ -50,11 +50,14 @@ def check_access(request: HttpRequest, checkout: Checkout) -> None:
     raise CheckoutExpired(f"Checkout {checkout.pk} is not this visitor's.")
 
 
-def check_success_page(request: HttpRequest, checkout: Checkout) -> None:
-    """As ``check_access``; and for a visitor who is not logged in the page closes some minutes after the payment."""
+def check_success_page(request: HttpRequest, checkout: Checkout, *, settled: datetime | None) -> None:
+    """As ``check_access``; and for a visitor who is not logged in the page closes some minutes after the payment.
+
+    ``settled``: when that was; None while it is not paid.
+    """
     check_access(request, checkout)
     closes_after = timedelta(minutes=settings.success_page_minutes)
-    if not request.user.is_authenticated and checkout.settled and timezone.now() - checkout.settled > closes_after:
+    if not request.user.is_authenticated and settled and timezone.now() - settled > closes_after:
         raise CheckoutExpired(f"The success page of checkout {checkout.pk} has closed.")
 
 

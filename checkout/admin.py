@@ -1,15 +1,33 @@
-"""Read-only: money is moved by flows, never by editing rows."""
+"""Read-only: money is moved by flows, never by editing rows. Only the checkout settings can be changed here."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from checkout.models import Checkout, Notice
+from checkout.models import (
+    Agreement,
+    Checkout,
+    CheckoutSettings,
+    Customer,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    PaymentPlan,
+    PaymentRun,
+    PaymentRunItem,
+)
+
+LONGEST = 255
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Nothing can be added, changed or deleted."""
+    """Nothing can be added, changed or deleted. Lists cost the same however long the table is."""
+
+    show_full_result_count = False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """PostgreSQL refuses to look for a NUL: an answer of 400 rather than a crash."""
@@ -24,6 +42,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """What is longer than any word of ours finds nothing; SQLite would refuse to look for it."""
+        if len(search_term) > LONGEST:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
 
 @admin.register(Checkout)
 class CheckoutAdmin(ReadOnlyAdmin):
@@ -32,14 +56,7 @@ class CheckoutAdmin(ReadOnlyAdmin):
     list_display = ("uuid", "action", "state", "total", "currency", "payment_intent_id", "created")
     list_filter = ("state", "action", "currency")
     list_select_related = ("action", "state")
-    search_fields = ("=uuid", "=payment_intent_id")
-    show_full_result_count = False
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """What is longer than any id finds nothing; SQLite would refuse to look for it."""
-        if len(search_term) > 255:
-            return queryset.none(), False
-        return super().get_search_results(request, queryset, search_term)
+    search_fields = ("=uuid", "=payment_intent_id", "=setup_intent_id")
 
 
 @admin.register(Notice)
@@ -48,3 +65,94 @@ class NoticeAdmin(ReadOnlyAdmin):
 
     list_display = ("kind", "key", "subject", "created", "sent")
     list_filter = ("kind",)
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnlyAdmin):
+    """Who pays, and what we may know of the card."""
+
+    list_display = ("email", "name", "brand", "last4", "expiry_date", "refresh", "customer_id")
+    list_filter = ("refresh",)
+    search_fields = ("email", "name", "=customer_id")
+
+
+@admin.register(PaymentPlan)
+class PaymentPlanAdmin(ReadOnlyAdmin):
+    """The templates; the staff's pages change them."""
+
+    list_display = ("name", "slug", "deposit", "count", "interval", "deleted")
+    list_filter = ("deleted",)
+    search_fields = ("name", "slug")
+
+
+@admin.register(Agreement)
+class AgreementAdmin(ReadOnlyAdmin):
+    """What customers consented to."""
+
+    list_display = ("agreed", "payment_plan", "total", "currency", "text_version", "user", "address")
+    list_select_related = ("payment_plan", "user")
+    search_fields = ("=checkout__uuid", "=fingerprint")
+
+
+@admin.register(ObjectPaymentPlan)
+class ObjectPaymentPlanAdmin(ReadOnlyAdmin):
+    """The plans of customers."""
+
+    list_display = ("id", "customer", "payment_plan", "total", "currency", "deleted", "created")
+    list_filter = ("deleted", "payment_plan")
+    list_select_related = ("customer", "payment_plan")
+    search_fields = ("customer__email", "customer__name", "description", "=object_id")
+
+
+@admin.register(ObjectPaymentPlanInstalment)
+class ObjectPaymentPlanInstalmentAdmin(ReadOnlyAdmin):
+    """Their parts."""
+
+    list_display = ("object_payment_plan", "count", "deposit", "amount", "due", "state", "settled")
+    list_filter = ("state", "deposit")
+    list_select_related = ("object_payment_plan", "state")
+    search_fields = ("object_payment_plan__customer__email", "object_payment_plan__description")
+
+
+@admin.register(PaymentRun)
+class PaymentRunAdmin(ReadOnlyAdmin):
+    """The runs."""
+
+    list_display = ("date", "started", "finished", "stopped")
+    search_fields = ("stopped",)
+
+
+@admin.register(PaymentRunItem)
+class PaymentRunItemAdmin(ReadOnlyAdmin):
+    """What became of each instalment in a run."""
+
+    list_display = ("payment_run", "instalment", "outcome", "reason", "amount", "currency")
+    list_filter = ("outcome", "currency")
+    list_select_related = ("payment_run", "instalment")
+    search_fields = ("=checkout__uuid", "instalment__object_payment_plan__customer__email")
+
+
+@admin.register(CheckoutSettings)
+class CheckoutSettingsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The one row, which is opened straight away. A retired plan is no default."""
+
+    fields = ("default_payment_plan",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is nothing to choose from."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        only = CheckoutSettings.objects.settings
+        return redirect("admin:checkout_checkoutsettings_change", only.pk)
+
+    def formfield_for_foreignkey(self, db_field: "models.ForeignKey[Any, Any]", request: Any, **kwargs: Any) -> Any:
+        """Only what may still be offered."""
+        if db_field.name == "default_payment_plan":
+            kwargs["queryset"] = PaymentPlan.objects.current()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)

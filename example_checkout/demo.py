@@ -31,6 +31,8 @@ BANNER = """
     4000 0566 5566 5556   Visa debit            5555 5555 5555 4444   Mastercard
     4000 0582 6000 0005   UK debit card
     4000 0000 0000 9995   is declined: not enough money
+    4000 0082 6000 3178   can be saved for instalments, then has not enough money
+    4000 0000 0000 0341   can be saved for instalments, then every charge fails
 """
 
 

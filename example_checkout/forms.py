@@ -1,12 +1,17 @@
 """How a visitor books."""
 
+from typing import Any
+
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 
-from example_checkout.models import Contact, Product, SalesLedger
+from checkout.models import CheckoutSettings
+from example_checkout.models import PLAN_FROM, Contact, Product, SalesLedger
 
 HOW_TO_PAY = [("payment", "By card, now"), ("invoice", "By invoice")]
+IN_INSTALMENTS = ("payment_plan", "In instalments")
+MOST_PLACES = 12
 
 
 class BookingForm(forms.ModelForm):
@@ -22,7 +27,7 @@ class BookingForm(forms.ModelForm):
         model = SalesLedger
         fields = ("quantity",)
         labels = {"quantity": "Places"}
-        widgets = {"quantity": forms.NumberInput(attrs={"min": 1, "max": 12, "inputmode": "numeric"})}
+        widgets = {"quantity": forms.NumberInput(attrs={"min": 1, "max": MOST_PLACES, "inputmode": "numeric"})}
 
     field_order = ("quantity", "name", "email", "action")
 
@@ -36,6 +41,20 @@ class BookingForm(forms.ModelForm):
         else:
             self.fields["name"].widget.attrs["autocomplete"] = "name"
             self.fields["email"].widget.attrs["autocomplete"] = "email"
+        offered = CheckoutSettings.objects.filter(default_payment_plan__deleted=False)
+        if self._in_instalments(MOST_PLACES) and offered.exists():
+            self.fields["action"].choices = [*HOW_TO_PAY, IN_INSTALMENTS]
+
+    def clean(self) -> dict[str, Any]:
+        """Few places may be too cheap to be paid in parts."""
+        cleaned = super().clean() or self.cleaned_data
+        quantity = cleaned.get("quantity")
+        if cleaned.get("action") == IN_INSTALMENTS[0] and quantity and not self._in_instalments(quantity):
+            self.add_error("action", f"Instalments start at {PLAN_FROM} {self.product.currency} in all.")
+        return cleaned
+
+    def _in_instalments(self, quantity: int) -> bool:
+        return "payment_plan" in SalesLedger(product=self.product, quantity=quantity).checkout_actions
 
     @transaction.atomic
     def save(self, commit: bool = True) -> SalesLedger:

@@ -8,9 +8,11 @@ from example_checkout import views
 
 urlpatterns = [
     path("", views.HomeView.as_view(), name="example.home"),
+    path("terms/", views.TermsView.as_view(), name="example.terms"),
     path("courses/<slug:slug>/", views.CourseView.as_view(), name="example.course"),
     path("bookings/", views.MyBookingsView.as_view(), name="example.bookings"),
     path("bookings/<slug:number>/", views.BookingView.as_view(), name="example.booking"),
+    path("bookings/<slug:number>/plan/", views.SalesLedgerPlanView.as_view(), name="example.plan"),
     path(
         "bookings/<slug:number>/pay/",
         views.SalesLedgerSessionRedirectView.as_view(),

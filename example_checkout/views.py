@@ -9,10 +9,18 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.decorators import method_decorator
-from django.views.generic import CreateView, DetailView, ListView, UpdateView, View
+from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
 
-from checkout.errors import CheckoutError, LimitReached
-from checkout.views import CheckoutFailMixin, CheckoutMixin, CheckoutSuccessMixin, limited, start_checkout
+from checkout.errors import CheckoutError, LimitReached, NotPayable
+from checkout.flows import sign_up
+from checkout.views import (
+    CheckoutFailMixin,
+    CheckoutMixin,
+    CheckoutSuccessMixin,
+    ObjectPaymentPlanMixin,
+    limited,
+    start_checkout,
+)
 from example_checkout.forms import BookingForm
 from example_checkout.models import Product, SalesLedger
 
@@ -27,6 +35,16 @@ def booking_for(request: HttpRequest, number: str) -> SalesLedger:
     if owns or getattr(user, "is_staff", False) or number in request.session.get(SESSION_KEY, []):
         return booking
     raise Http404("No such booking, or not yours.")
+
+
+def plan_offer(booking: SalesLedger) -> sign_up.Offer | None:
+    """The instalments that the customer could agree to today; None where there is nothing to offer."""
+    if not booking.checkout_can_charge or "payment_plan" not in booking.checkout_actions:
+        return None
+    try:
+        return sign_up.offer(booking)
+    except NotPayable:
+        return None
 
 
 def go_to_checkout(request: HttpRequest, booking: SalesLedger, action: str) -> HttpResponseBase:
@@ -83,6 +101,27 @@ class BookingView(DetailView):
     def get_object(self, queryset: QuerySet[Any] | None = None) -> SalesLedger:
         """Only for those who may see it."""
         return booking_for(self.request, self.kwargs["number"])
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """What paying in instalments would mean, where that is offered."""
+        return {**super().get_context_data(**kwargs), "plan_offer": plan_offer(self.object)}
+
+
+class SalesLedgerPlanView(ObjectPaymentPlanMixin, DetailView):
+    """ "My payment plan" of a booking; a 404 for one that has none, and for everybody else."""
+
+    template_name = "example/plan.html"
+    context_object_name = "booking"
+
+    def get_object(self, queryset: QuerySet[Any] | None = None) -> SalesLedger:
+        """Only for those who may see it."""
+        return booking_for(self.request, self.kwargs["number"])
+
+
+class TermsView(TemplateView):
+    """What ``CHECKOUT_TERMS_URL`` points to."""
+
+    template_name = "example/terms.html"
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")

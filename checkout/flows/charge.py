@@ -4,7 +4,7 @@ The deposit after a sign-up, a charge by staff and each charge of a payment run 
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, states
 from checkout.errors import CheckoutError, InProgress, NotPayable, StripeRefused, StripeUnreachable
-from checkout.flows.settle import guarded, release, settle
+from checkout.flows.settle import guarded, release, settle, settle_together
 from checkout.gateway import ChargeRequest, Intent
-from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment
+from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 
 if TYPE_CHECKING:
     from checkout.models.checkout import User
@@ -50,6 +50,9 @@ def claim(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
         locked = ObjectPaymentPlanInstalment.objects.locked(instalment.pk)
         if locked is None:
             raise NotPayable(f"Instalment {instalment.pk} has been deleted.")
+        # read once more: whoever deletes a plan holds the rows that we waited for, and our first look was from before
+        plans = ObjectPaymentPlan.objects.select_related("customer", "payment_plan")
+        locked.object_payment_plan = plans.get(pk=locked.object_payment_plan_id)
         if locked.state_id == states.REQUEST:
             raise InProgress(f"The outcome of an attempt to charge {locked} is not known yet: wait until it is.")
         if not locked.checkout_can_charge:
@@ -136,6 +139,17 @@ def request_for(checkout: Checkout) -> ChargeRequest:
     )
 
 
+def ask_again(checkout: Checkout, *, now: datetime) -> Intent | None:
+    """Repeat a charge whose answer was lost, under its key; None if it has been settled or released meanwhile.
+
+    That it is asked is on disk first: whoever would release it as never asked for (``release``) then leaves it to us.
+    """
+    if not Checkout.objects.filter(pk=checkout.pk, state_id=states.REQUEST).update(asked=now):
+        return None
+    checkout.asked = now
+    return gateway.charge(request_for(checkout))
+
+
 def conclude(checkout: Checkout, answer: Intent) -> bool | None:
     """Settle what Stripe answered; None if the host's own code undid it, which the next pass tries again."""
     moved = guarded(checkout, lambda: settle(checkout, answer))
@@ -145,6 +159,19 @@ def conclude(checkout: Checkout, answer: Intent) -> bool | None:
             Checkout.objects.filter(pk=checkout.pk, payment_intent_id="").update(payment_intent_id=answer.id)
             checkout.payment_intent_id = answer.id
     return moved
+
+
+def conclude_together(answers: list[tuple[Checkout, Intent]]) -> list[bool]:
+    """Settle several at once, each of another instalment; False for each that is left to ``conclude``.
+
+    That is all of them if one cannot be settled: it must not take the others with it.
+    """
+    try:
+        moved = guarded(None, lambda: settle_together(answers))
+    except CheckoutError:
+        logger.warning("charges not settled together count=%s", len(answers), exc_info=True)
+        moved = None
+    return moved or [False] * len(answers)
 
 
 def finish(checkout: Checkout) -> Intent | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from checkout import gateway, states
+from checkout.conf import settings
 from checkout.errors import CheckoutError, StripeRefused, StripeUnreachable
-from checkout.flows import charge
-from checkout.flows.settle import release
+from checkout.flows import charge, customer
+from checkout.flows.settle import guarded, settle
 from checkout.gateway import ClientSecret
 from checkout.models import Checkout, ObjectPaymentPlanInstalment
 
@@ -57,12 +58,15 @@ def deposit_of(checkout: Checkout) -> ObjectPaymentPlanInstalment | None:
 
 
 def charge_deposit(checkout: Checkout, *, user: "User" = None) -> Checkout | None:
-    """Charge the deposit of a sign-up that succeeded, if it has not been tried. The attempt, or None.
+    """Charge the deposit of a sign-up that succeeded, if it is still to be tried. The attempt, or None.
 
     Never raises for what Stripe did: the next fulfilment run comes back to it.
     """
     instalment = deposit_of(checkout)
-    if instalment is None or instalment.state_id != states.PENDING or instalment.attempts.exists():
+    if instalment is None or instalment.state_id != states.PENDING:
+        return None
+    if instalment.attempts.exclude(state_id=states.FAIL).exists():
+        # it is being tried; an attempt that was released has charged nothing and does not count
         return None
     try:
         return charge.charge(instalment, user=user or checkout.user)
@@ -82,15 +86,23 @@ def look(checkout: Checkout) -> Deposit:
     if instalment.state_id == states.SUCCESS:
         return Deposit(step=Step.PAID, instalment=instalment)
     attempt = instalment.attempts.first()
+    if attempt is None and settings.charge_deposit_at_sign_up and not instalment.object_payment_plan.deleted:
+        # whoever settled the sign-up is about to charge it, or died before: the database lets one of us do it
+        charge_deposit(checkout)
+        attempt = instalment.attempts.first()
     if attempt is None:
         return Deposit(step=Step.NONE, instalment=instalment)
+    waiting = False
     if attempt.state_id == states.REQUEST and attempt.is_charge:
         _ask_again(attempt)
+    elif attempt.state_id == states.REQUEST:
+        waiting = _paid_in_browser(attempt) is False
     if attempt.state_id == states.PAY_ON_SESSION:
         return _authenticate(instalment, attempt)
+    # the customer has another card's page open, and has not paid there
+    waiting = waiting or attempt.state_id == states.PENDING
     steps = {states.SUCCESS: Step.PAID, states.FAIL: Step.DECLINED}
-    # an attempt of the customer's own in the browser: its page knows
-    step = steps.get(str(attempt.state_id), Step.DECLINED if attempt.is_pay_on_session else Step.WAIT)
+    step = steps.get(str(attempt.state_id), Step.DECLINED if waiting else Step.WAIT)
     return Deposit(step=step, instalment=instalment, attempt=attempt)
 
 
@@ -114,6 +126,20 @@ def _authenticate(instalment: ObjectPaymentPlanInstalment, attempt: Checkout) ->
     )
 
 
+def _paid_in_browser(attempt: Checkout) -> bool | None:
+    """Whether the customer paid the deposit with another card, on a page of its own; settles it. None: nobody knows."""
+    try:
+        answer = gateway.retrieve_payment_intent(attempt.payment_intent_id)
+        card = customer.saved_card(attempt, answer)
+    except CheckoutError as error:
+        logger.warning("deposit unknown checkout=%s error=%s", attempt.uuid, error)
+        return None
+    guarded(attempt, lambda: settle(attempt, answer, card=card))
+    if attempt.succeeded:
+        return True
+    return False if answer.waiting else None
+
+
 def _not_authenticated(decline: gateway.Decline) -> bool:
     """The customer failed or left the bank's dialog: they may try that once more."""
     return decline.code == "payment_intent_authentication_failure"
@@ -124,8 +150,9 @@ def _ask_again(attempt: Checkout) -> None:
     if timezone.now() - attempt.created < PATIENCE:
         return
     try:
-        charge.conclude(attempt, gateway.charge(charge.request_for(attempt)))
-    except StripeRefused as error:
-        release(attempt, str(error))
-    except StripeUnreachable as error:
+        answer = charge.ask_again(attempt, now=timezone.now())
+        if answer is not None:
+            charge.conclude(attempt, answer)
+    except (StripeRefused, StripeUnreachable) as error:
+        # a refusal says nothing of the call whose answer was lost: fulfil_charges looks for it before it lets go
         logger.warning("deposit still unknown checkout=%s error=%s", attempt.uuid, error)

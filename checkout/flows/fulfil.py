@@ -177,11 +177,11 @@ def alone(checkout: Checkout, work: Callable[[], bool | None]) -> bool | None:
 
 
 def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
-    """Close what was left before Stripe was asked: invoices not sent off, and intents whose answer was lost."""
+    """Close what never got to Stripe: invoices not sent off, payments by hand, intents whose answer was lost."""
     unasked = Checkout.objects.filter(
         payment_intent_id="",
         setup_intent_id="",
-        action_id__in=payment.OFFERED,
+        action_id__in=(*payment.OFFERED, states.MANUAL),
         state_id__in=states.OPEN,
         created__lt=now - settings.abandon_after,
     )

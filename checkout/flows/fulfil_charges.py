@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from checkout import gateway, states
-from checkout.errors import StripeRefused, StripeUnreachable
+from checkout.errors import CheckoutError, StripeRefused
 from checkout.flows import charge
 from checkout.flows.customer import KEY_LIVES
 from checkout.flows.fulfil import Report, alone
@@ -70,18 +70,23 @@ def _settle(checkout: Checkout, answer: gateway.Intent, report: Report) -> None:
 def _resolve(checkout: Checkout, *, now: datetime, report: Report) -> None:
     """One that no listing has found. The errors of one do not stop the others."""
     try:
-        answer = _answer(checkout, now=now)
-    except StripeRefused as error:
-        report.settled += release(checkout, str(error))
-        return
-    except StripeUnreachable as error:
+        answer, reason = _answer_or_reason(checkout, now=now)
+    except CheckoutError as error:
         logger.warning("charge still unknown checkout=%s error=%s", checkout.uuid, error)
         report.waiting += 1
         return
     if answer is not None:
         _settle(checkout, answer, report)
     else:
-        report.settled += release(checkout, "Stripe knows of no such charge")
+        report.settled += release(checkout, reason)
+
+
+def _answer_or_reason(checkout: Checkout, *, now: datetime) -> tuple[gateway.Intent | None, str]:
+    try:
+        return _answer(checkout, now=now), "Stripe knows of no such charge"
+    except StripeRefused as error:
+        # this call did nothing, but the one whose answer was lost may have charged
+        return _search(checkout), str(error)
 
 
 def _answer(checkout: Checkout, *, now: datetime) -> gateway.Intent | None:
@@ -89,7 +94,7 @@ def _answer(checkout: Checkout, *, now: datetime) -> gateway.Intent | None:
     if checkout.payment_intent_id:
         return gateway.retrieve_payment_intent(checkout.payment_intent_id)
     if now - checkout.created <= KEY_LIVES and _still_wanted(checkout):
-        return gateway.charge(charge.request_for(checkout))
+        return charge.ask_again(checkout, now=now)
     return _search(checkout)
 
 

@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, states
 from checkout.conf import settings
-from checkout.errors import AlreadySettled, AmountChanged, InProgress, NotPayable, StripeRefused, StripeUnreachable
+from checkout.errors import AlreadySettled, AmountChanged, NotPayable, StripeRefused, StripeUnreachable
 from checkout.flows import customer, sign_up
 from checkout.flows.rivals import abandon as abandon
 from checkout.flows.rivals import close_open_attempts, take_claim
-from checkout.flows.settle import accept, close, guarded, settle
+from checkout.flows.settle import accept, accept_by_hand, close, guarded, settle
 from checkout.gateway import Answer as Answer
 from checkout.gateway import Intent, Setup
 from checkout.models import Checkout, CheckoutAdditional, ObjectPaymentPlanInstalment
@@ -96,7 +96,7 @@ def show(checkout: Checkout) -> Answer:
         raise AmountChanged(f"Checkout {checkout.pk}: the currency is now {currency}, start anew.")
     if checkout.is_payment_plan:
         answer = setup = answer if isinstance(answer, Setup) else sign_up.retrieve(checkout)
-        sign_up.conclude(checkout, setup)
+        guarded(checkout, lambda: sign_up.conclude(checkout, setup))
     else:
         answer = _current(checkout, answer, total)
         conclude(checkout, answer)
@@ -188,12 +188,13 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
         # what its customer could still pay is closed at Stripe first; a charge of unknown outcome forbids it
         close_open_attempts(content_object)
     checkout = _new(states.MANUAL, content_object, user, total=total, currency=currency)
+    accepted = False
     try:
-        take_claim(checkout, may_evict=False)
-    except InProgress:
-        close(checkout)
-        raise
-    accept(checkout)
+        # looked at once more under the lock: a whole payment run may have come between
+        accepted = accept_by_hand(checkout, check=lambda target: _payable(target, states.MANUAL, by_staff=True))
+    finally:
+        if not accepted:
+            close(checkout)
     return checkout
 
 
@@ -210,16 +211,25 @@ def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
     return start(action=action, content_object=target, user=user)
 
 
+def may_start(content_object: "Payable", action: str) -> bool:
+    """Whether the object says that a new attempt of this kind may start now."""
+    return bool(getattr(content_object, RULES.get(action, ""), content_object.checkout_can_charge))
+
+
 def _payable(content_object: "Payable | None", action: str, *, by_staff: bool = False) -> tuple[Decimal, str]:
     if content_object is None:
         raise NotPayable("The object of this checkout has been deleted.")
     if not by_staff and (action not in content_object.checkout_actions or action not in OFFERED):
         raise NotPayable(f"{content_object!r} does not offer {action[:50]!r}: see its checkout_actions.")
-    if not getattr(content_object, RULES.get(action, ""), content_object.checkout_can_charge):
+    if not may_start(content_object, action):
         raise NotPayable(
             f"{content_object!r} says that it cannot be charged (checkout_can_charge).",
             customer_message=_("There is nothing to pay here any more."),
         )
+    if action == states.PAYMENT_PLAN:
+        # a schedule that nobody could agree to is refused before Stripe is asked
+        shown = sign_up.offer(content_object)
+        return shown.total, shown.currency
     currency = money.normalise_currency(getattr(content_object, "checkout_currency", None) or settings.currency)
     if action in (states.PAYMENT, states.PAY_ON_SESSION):
         return money.check_chargeable(content_object.checkout_total, currency), currency

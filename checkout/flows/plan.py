@@ -121,7 +121,9 @@ def mark_paid(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Check
 def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
     """Stop a plan: nothing further is charged, what has been paid stays, what waits for the customer is closed.
 
-    Raises ``InProgress`` while the outcome of a charge is unknown, and the gateway's errors. Not in a transaction.
+    Raises ``InProgress`` while the outcome of a charge is unknown: nothing was done. Raises what hindered closing an
+    attempt (``AlreadySettled`` if its customer had just paid, the gateway's errors) after the plan was stopped and the
+    others were closed; calling it again closes the rest. Not in a transaction.
     """
     with transaction.atomic(durable=True):
         locking = connections["default"].features.has_select_for_update_of
@@ -138,8 +140,15 @@ def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
         ObjectPaymentPlan.objects.filter(pk=plan.pk).update(deleted=True, updated=timezone.now())
     plan.deleted = True
     logger.info("plan deleted plan=%s by=%s", plan.pk, getattr(user, "pk", None))
+    hindered: CheckoutError | None = None
     for instalment in locked:
-        close_open_attempts(instalment)
+        try:
+            close_open_attempts(instalment)
+        except CheckoutError as error:
+            logger.warning("plan could not close an attempt plan=%s instalment=%s: %s", plan.pk, instalment.pk, error)
+            hindered = error
+    if hindered is not None:
+        raise hindered
 
 
 def next_pending(plan: ObjectPaymentPlan) -> ObjectPaymentPlanInstalment | None:

@@ -8,7 +8,9 @@ its key on disk, and ``fulfil_charges`` finishes it.
 import logging
 from collections.abc import Callable, Generator, Iterator
 from datetime import date
+from typing import Any, TypeVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from checkout.conf import settings
@@ -19,7 +21,6 @@ from checkout.flows.report import RunReport
 from checkout.flows.settle import release
 from checkout.flows.switchboard import NEVER_ASKED, Switchboard
 from checkout.models import ObjectPaymentPlanInstalment, PaymentRun
-from checkout.models.instalment import InstalmentQuerySet
 from checkout.pace import Pace, pace_from_settings
 from checkout.states import SKIPPED
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 OnProgress = Callable[[int], object]
 PAGE = 100
 Place = tuple[date, int]
+Rows = TypeVar("Rows", bound="QuerySet[ObjectPaymentPlanInstalment, Any]")
 
 
 def process_payments(
@@ -65,9 +67,9 @@ def charge_some(run: PaymentRun, pks: list[int], *, pace: Pace | None = None) ->
 
 def due_pages(run: PaymentRun, *, size: int = PAGE) -> Iterator[list[int]]:
     """The keys of what is due for ``run``, in order of date, page by page; each row once, whatever becomes of it."""
-    rows = ObjectPaymentPlanInstalment.objects.due_on(run.date).order_by("due", "pk")
+    rows = ObjectPaymentPlanInstalment.objects.due_on(run.date).order_by("due", "pk").values_list("due", "pk")
     after: Place | None = None
-    while page := list(_behind(rows, after).values_list("due", "pk")[:size]):
+    while page := list(_behind(rows, after, size)):
         yield [pk for _due, pk in page]
         after = page[-1]
 
@@ -76,17 +78,21 @@ def due(today: date | None = None) -> Iterator[ObjectPaymentPlanInstalment]:
     """What a run would charge, with plan and customer, for a dry run. Reads page by page and writes nothing."""
     rows = ObjectPaymentPlanInstalment.objects.due_on(today or timezone.localdate()).order_by("due", "pk").with_plan()
     after: Place | None = None
-    while page := list(_behind(rows, after)[:PAGE]):
+    while page := list(_behind(rows, after, PAGE)):
         yield from page
         after = (page[-1].due, page[-1].pk)
 
 
-def _behind(rows: InstalmentQuerySet, after: Place | None) -> InstalmentQuerySet:
-    """Go on behind the last row of the page before: by the index, not by counting."""
+def _behind(rows: Rows, after: Place | None, size: int) -> Rows:
+    """Go on behind the last row of the page before: the rest of its day, then the days after it.
+
+    As one condition it would read a whole day again for each page, and most instalments fall due on the first.
+    """
     if after is None:
-        return rows
+        return rows[:size]
     due, pk = after
-    return rows.filter(due__gte=due).exclude(due=due, pk__lte=pk)
+    same_day = rows.filter(due=due, pk__gt=pk)[:size]
+    return same_day if same_day else rows.filter(due__gt=due)[:size]
 
 
 def _charge(

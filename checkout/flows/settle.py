@@ -1,22 +1,24 @@
 """The one door: every outcome of a checkout, from wherever it is heard, passes through here."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from django.db import models, transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from checkout import notify, states
-from checkout.errors import CheckoutError
+from checkout.errors import CheckoutError, InProgress
 from checkout.gateway import Answer, Card, Intent, IntentStatus, Setup
-from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment, PaymentRunItem
+from checkout.models import Agreement, Checkout, Customer, ObjectPaymentPlanInstalment, PaymentRunItem
 
 logger = logging.getLogger(__name__)
 
 MONEY = (states.PAYMENT, states.CHARGE, states.PAY_ON_SESSION, states.MANUAL)
 LONGEST = 255
+Settled = TypeVar("Settled")
+# A checkout under its lock, and the object's other attempts that count.
+Locked = tuple[Checkout, list[Checkout]]
 
 
 def settle(checkout: Checkout, answer: Answer, *, card: Card | None = None, by_audit: bool = False) -> bool:
@@ -28,23 +30,79 @@ def settle(checkout: Checkout, answer: Answer, *, card: Card | None = None, by_a
     undone and the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
     ``checkout`` is brought up to date. ``card``: what is known of the card that was saved by it.
     """
+    to = _decided(checkout, answer)
+    if to is None:
+        return False
+    if to != states.SUCCESS:
+        return _finish(checkout, to, answer=answer)
+    card = answer.card if isinstance(answer, Setup) and answer.card is not None else card
+    return _finish(checkout, to, answer=answer, card=card, by_audit=by_audit)
+
+
+def settle_together(answers: Sequence[tuple[Checkout, Intent]]) -> list[bool]:
+    """``settle`` for charges of instalments, each of another one, in one transaction: all of it is written or nothing.
+
+    A run with many answers at hand asks the database half as much by it. If the host raises, the others are undone with
+    it and the exception goes on: settle them one by one then.
+    """
+    with transaction.atomic(durable=True):
+        locked = _lock_all([checkout for checkout, _answer in answers])
+        rows = [locked[checkout.pk] for checkout, _answer in answers]
+        moved = [_apply(row, answer) for row, (_checkout, answer) in zip(rows, answers, strict=True)]
+        _note_outcomes([row for (row, _others), won in zip(rows, moved, strict=True) if won])
+    for (row, _others), (checkout, answer), won in zip(rows, answers, moved, strict=True):
+        _copy(row, checkout)
+        if won:
+            logger.info("settle settled checkout=%s state=%s intent=%s", row.uuid, row.state_id, answer.id)
+    return moved
+
+
+def _apply(found: Locked, answer: Intent) -> bool:
+    to = _decided(found[0], answer)
+    if to is None or not _may_move(found[0], to, by_audit=False):
+        return False
+    return _move(*found, to, answer=answer, card=None, by_audit=False)
+
+
+def _decided(checkout: Checkout, answer: Answer) -> str | None:
+    """The state that Stripe's answer leads to; None while it is undecided."""
     if answer.status is IntentStatus.SUCCEEDED:
-        card = answer.card if isinstance(answer, Setup) and answer.card is not None else card
-        return _finish(checkout, states.SUCCESS, answer=answer, card=card, by_audit=by_audit)
+        return states.SUCCESS
     if answer.status is IntentStatus.CANCELED:
-        return _finish(checkout, states.FAIL, answer=answer)
+        return states.FAIL
     if answer.waiting and answer.decline is not None and checkout.is_charge and checkout.state_id == states.REQUEST:
         # off-session there is nobody to try another card: the bank's no ends this attempt
-        to = states.PAY_ON_SESSION if answer.decline.wants_customer else states.FAIL
-        return _finish(checkout, to, answer=answer)
-    return False
+        return states.PAY_ON_SESSION if answer.decline.wants_customer else states.FAIL
+    return None
 
 
 def accept(checkout: Checkout) -> bool:
-    """Settle as a success what never goes to Stripe: an invoice, or a payment taken by hand."""
-    if checkout.action_id not in (states.INVOICE, states.MANUAL):
+    """Settle as a success what never goes to Stripe and holds its claim: an invoice. By hand: ``accept_by_hand``."""
+    if checkout.action_id != states.INVOICE:
         raise ValueError(f"accept() is not for the action {checkout.action_id!r}: ask Stripe and settle().")
     return _finish(checkout, states.SUCCESS)
+
+
+def accept_by_hand(checkout: Checkout, *, check: Callable[[Any], object]) -> bool:
+    """Record what staff have had in another way: claim, look again and settle, all in one transaction.
+
+    So a process that dies leaves no claim behind, which nobody could ever resolve: Stripe knows nothing of it.
+    ``check`` raises if the object, as it is under the lock, may not be paid. Raises ``InProgress`` while something else
+    pays for it.
+    """
+    with transaction.atomic(durable=True):
+        locked, others = _lock(checkout)
+        check(locked.content_object)
+        try:
+            with transaction.atomic():
+                moved = locked.move_to(states.REQUEST, claim=f"{locked.content_type_id}:{locked.object_id}")
+        except IntegrityError:
+            raise InProgress(f"Another payment of {locked.content_object} is in progress.") from None
+        moved = moved and _move(locked, others, states.SUCCESS, answer=None, card=None, by_audit=False)
+    _copy(locked, checkout)
+    if moved:
+        logger.info("settle by hand checkout=%s", locked.uuid)
+    return moved
 
 
 def close(checkout: Checkout) -> bool:
@@ -63,14 +121,16 @@ def release(checkout: Checkout, reason: str) -> bool:
     """
     with transaction.atomic(durable=True):
         locked, _others = _lock(checkout)
-        moved = locked.state_id == states.REQUEST and locked.move_to(
+        # if somebody has asked Stripe since we looked, it may be charged at this moment: theirs to settle
+        ours = locked.state_id == states.REQUEST and locked.asked == checkout.asked
+        moved = ours and locked.move_to(
             states.FAIL, failure=f"released: {reason}"[:LONGEST], claim=None, settled=timezone.now()
         )
         if moved:
-            target = _target(locked)
+            target = locked.content_object
             if isinstance(target, ObjectPaymentPlanInstalment) and target.state_id == states.REQUEST:
                 target.move_to(states.PENDING)
-            _note_in_run(locked, states.RELEASED, reason)
+            _note_in_run([locked], states.RELEASED, reason)
     _copy(locked, checkout)
     if moved:
         logger.warning("settle released checkout=%s reason=%s", locked.uuid, reason)
@@ -86,6 +146,9 @@ def mismatch(checkout: Checkout, answer: Answer) -> str:
         reasons.append(f"intent {answer.id} is not {ours}")
     if answer.checkout_uuid != str(checkout.uuid):
         reasons.append(f"intent names checkout {answer.checkout_uuid or 'none'}")
+    if checkout.is_payment_plan and not Agreement.objects.filter(checkout=checkout).exists():
+        # somebody who confirms with the secret of our page, past our button: no host could make a plan of that
+        reasons.append("a card was saved without consent to the plan")
     if isinstance(answer, Intent):
         if answer.currency != checkout.currency:
             reasons.append(f"paid in {answer.currency}, asked in {checkout.currency}")
@@ -104,6 +167,8 @@ def _finish(
         moved = _may_move(locked, to, by_audit=by_audit) and _move(
             locked, others, to, answer=answer, card=card, by_audit=by_audit
         )
+        if moved:
+            _note_outcomes([locked])
     # only what is committed is told: the database may still refuse what the host wrote
     _copy(locked, checkout)
     if moved:
@@ -111,12 +176,36 @@ def _finish(
     return moved
 
 
-def _lock(checkout: Checkout) -> tuple[Checkout, list[Checkout]]:
-    """The row, and the object's other attempts that count: always locked in one order, so rivals queue up."""
-    same = Checkout.objects.filter(content_type_id=checkout.content_type_id, object_id=checkout.object_id)
-    counts = same.filter(Q(pk=checkout.pk) | ~Q(state_id=states.FAIL))
-    rows = {row.pk: row for row in counts.select_for_update().order_by("pk")}
-    return rows.pop(checkout.pk), list(rows.values())
+def _lock(checkout: Checkout) -> Locked:
+    """The row, and the object's other attempts that count."""
+    return _lock_all([checkout])[checkout.pk]
+
+
+def _lock_all(checkouts: Sequence[Checkout]) -> dict[Any, Locked]:
+    """By key. All of one kind of object. Rivals queue up: everybody locks in one order.
+
+    Instalments first, as whoever claims them does: a claim waits for the attempt that gives the unique column back.
+    """
+    pks = [checkout.object_id for checkout in checkouts]
+    instalments: dict[str, ObjectPaymentPlanInstalment] = {}
+    if checkouts[0].is_of(ObjectPaymentPlanInstalment):
+        instalments = {str(one.pk): one for one in ObjectPaymentPlanInstalment.objects.all_locked(pks)}
+    same = Checkout.objects.filter(content_type_id=checkouts[0].content_type_id, object_id__in=pks)
+    # those that failed are sorted out here: the same condition in SQL costs more than the few rows that it spares
+    rows = {row.pk: row for row in same.select_for_update().order_by("pk")}
+    counting: dict[str, list[Checkout]] = {}
+    for row in rows.values():
+        if not row.failed:
+            counting.setdefault(row.object_id, []).append(row)
+    found = {}
+    for checkout in checkouts:
+        locked = rows[checkout.pk]
+        if locked.object_id in instalments:
+            # with its plan, as it is under the lock
+            Checkout._meta.get_field("content_object").set_cached_value(locked, instalments[locked.object_id])
+        others = [row for row in counting.get(locked.object_id, []) if row is not locked]
+        found[checkout.pk] = (locked, others)
+    return found
 
 
 def _move(
@@ -136,8 +225,6 @@ def _move(
     if answer is not None and locked.saves_card:
         _record_card(locked, answer, card)
     _tell(locked, held=held)
-    if locked.is_charge:
-        _note_in_run(locked, to, locked.failure)
     return True
 
 
@@ -199,19 +286,9 @@ def _record_card(checkout: Checkout, answer: Answer, card: Card | None) -> None:
     Customer.objects.filter(pk=checkout.customer_id).update(updated=timezone.now(), **values)
 
 
-def _target(checkout: Checkout) -> models.Model | None:
-    """The object. An instalment is locked, and comes with its plan in the same query."""
-    if not checkout.is_of(ObjectPaymentPlanInstalment):
-        target: models.Model | None = checkout.content_object
-        return target
-    found: models.Model | None = ObjectPaymentPlanInstalment.objects.locked(checkout.object_id)
-    Checkout._meta.get_field("content_object").set_cached_value(checkout, found)
-    return found
-
-
 def _tell(checkout: Checkout, *, held: bool) -> None:
     """The object hears what became of it. An instalment only of the attempt that held it, unless it succeeded."""
-    target: Any = _target(checkout)
+    target: Any = checkout.content_object
     if target is None:
         logger.error("settle found no object checkout=%s state=%s", checkout.uuid, checkout.state_id)
         if checkout.succeeded:
@@ -227,8 +304,18 @@ def _tell(checkout: Checkout, *, held: bool) -> None:
         target.checkout_fail()
 
 
-def _note_in_run(checkout: Checkout, outcome: str, reason: str) -> None:
-    items = PaymentRunItem.objects.filter(checkout=checkout)
+def _note_outcomes(checkouts: Sequence[Checkout]) -> None:
+    """What became of charges, for their run: one statement for each outcome, not for each charge."""
+    alike: dict[tuple[str, str], list[Checkout]] = {}
+    for checkout in checkouts:
+        if checkout.is_charge:
+            alike.setdefault((str(checkout.state_id), checkout.failure), []).append(checkout)
+    for (outcome, reason), those in alike.items():
+        _note_in_run(those, outcome, reason)
+
+
+def _note_in_run(checkouts: Sequence[Checkout], outcome: str, reason: str) -> None:
+    items = PaymentRunItem.objects.filter(checkout__in=[checkout.pk for checkout in checkouts])
     items.update(outcome=outcome, reason=reason[:LONGEST], updated=timezone.now())
 
 
@@ -241,8 +328,8 @@ def _copy(source: Checkout, target: Checkout) -> None:
         link.set_cached_value(target, found)
 
 
-def guarded(checkout: Checkout, work: Callable[[], bool | None]) -> bool | None:
-    """Run ``work``, which settles ``checkout``; None, logged, if the host's own code raised and undid it.
+def guarded(checkout: Checkout | None, work: Callable[[], Settled]) -> Settled | None:
+    """Run ``work``, which settles ``checkout``, or several; None, logged, if the host's own code raised and undid it.
 
     The money is where Stripe says it is either way: the next pass tries again. Our own errors go on.
     """
@@ -251,5 +338,5 @@ def guarded(checkout: Checkout, work: Callable[[], bool | None]) -> bool | None:
     except CheckoutError:
         raise
     except Exception:
-        logger.exception("settle undone by the host checkout=%s", checkout.uuid)
+        logger.exception("settle undone by the host checkout=%s", checkout.uuid if checkout else "(one of several)")
         return None

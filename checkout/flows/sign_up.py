@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, schedule, states
 from checkout.conf import settings
@@ -114,7 +115,12 @@ def agree(checkout: Checkout, *, consent: Consent, take_claim: Callable[[Checkou
         raise ConsentMissing(f"Checkout {checkout.pk}: the box was not ticked.")
     now = offer(checkout.content_object)
     if consent.fingerprint != now.fingerprint or now.currency != checkout.currency:
-        raise AmountChanged(f"Checkout {checkout.pk}: another schedule was shown than {now.parts}.")
+        raise AmountChanged(
+            f"Checkout {checkout.pk}: another schedule was shown than {now.parts}.",
+            customer_message=_(
+                "The dates or amounts have changed. Nothing has been saved or charged. Please look at the new ones."
+            ),
+        )
     with transaction.atomic(durable=True):
         # locked, so that nobody changes its terms at this moment
         PaymentPlan.objects.select_for_update().get(pk=now.payment_plan.pk)

@@ -14,11 +14,13 @@ from checkout.conf import settings
 from checkout.errors import CheckoutError, StripeRefused, StripeUnreachable
 
 if TYPE_CHECKING:
+    import requests
     import stripe
 
 logger = logging.getLogger(__name__)
 
 NETWORK_RETRIES = 1
+STRIPE_API = "https://api.stripe.com"
 
 
 class NoSuchIntent(StripeRefused):
@@ -53,7 +55,7 @@ def client() -> "stripe.StripeClient":
     http_client = (
         import_string(settings.http_client)()
         if settings.http_client
-        else stripe.RequestsClient(timeout=settings.timeout)
+        else stripe.RequestsClient(timeout=settings.timeout, session=_session())
     )
     return stripe.StripeClient(
         settings.secret_key,
@@ -61,6 +63,23 @@ def client() -> "stripe.StripeClient":
         base_addresses={"api": settings.api_base} if settings.api_base else {},
         max_network_retries=NETWORK_RETRIES,
     )
+
+
+def _session() -> "requests.Session":
+    """One for all threads of a payment run, which the SDK would otherwise give a session and a pool each.
+
+    Kept alive are as many connections as there may be calls in flight. The proxies of the environment are looked up
+    here, once, and not at each call.
+    """
+    import requests
+
+    base = settings.api_base or STRIPE_API
+    session = requests.Session()
+    session.proxies = requests.utils.get_environ_proxies(base)
+    session.trust_env = False
+    session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=settings.stripe_concurrency))
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=settings.stripe_concurrency))
+    return session
 
 
 def _hide_secrets(record: logging.LogRecord) -> bool:

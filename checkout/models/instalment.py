@@ -1,6 +1,6 @@
 """One part of a payment plan: the deposit, or an instalment. It follows the host contract itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -48,10 +48,13 @@ class ObjectPaymentPlanInstalmentManager(models.Manager.from_queryset(Instalment
 
     def locked(self, pk: Any) -> "ObjectPaymentPlanInstalment | None":
         """The row, locked until the caller's transaction ends, with its plan."""
+        return next(iter(self.all_locked([pk])), None)
+
+    def all_locked(self, pks: Iterable[Any]) -> "list[ObjectPaymentPlanInstalment]":
+        """The same for several, locked in the order of their keys."""
         only_this = ("self",) if connections[self.db].features.has_select_for_update_of else ()
         rows = self.select_related("object_payment_plan").select_for_update(of=only_this)
-        found: ObjectPaymentPlanInstalment | None = rows.filter(pk=pk).first()
-        return found
+        return list(rows.filter(pk__in=list(pks)).order_by("pk"))
 
     def process_payments(self, *, on_progress: OnProgress | None = None) -> int:
         """Charge what is due, in this process; how many were charged. See ``checkout.flows.run``.

@@ -68,6 +68,8 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]}
         body = await _read_body(receive)
+        if body is None:
+            return
         origin = headers.get("Origin", "")
         if not _is_local_page(origin) or not _is_local_host(headers.get("Host", "localhost")):
             await _answer(send, Response(403, {"Content-Type": "application/json"}, _FOREIGN), "")
@@ -112,10 +114,13 @@ class App:
             await asyncio.sleep(_DELIVERY_PAUSE)
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if the caller went away in the middle: half a request asks for something else."""
     parts: list[bytes] = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)

@@ -1,10 +1,12 @@
-"""The one way in which an amount is shown."""
+"""The one way in which an amount is shown, and a day."""
 
+from datetime import date
 from decimal import Decimal
 
 from django import template
 from django.utils import numberformat
-from django.utils.formats import get_format
+from django.utils.formats import date_format, get_format
+from django.utils.translation import gettext as _
 
 from checkout.money import decimals
 
@@ -30,3 +32,10 @@ def checkout_amount(amount: Decimal | None, currency: str) -> str:
     sign = "-" if amount < 0 else ""
     symbol = SYMBOLS.get(code)
     return f"{sign}{symbol}{number}" if symbol else f"{sign}{code}\u00a0{number}"
+
+
+@register.filter
+def checkout_day(day: date | None) -> str:
+    """``{{ line.due|checkout_day }}``: ``1 January 2027``, the month in full, as the language writes it."""
+    # Translators: the format of a day in full, in the letters of Django's date filter; in German "j. F Y".
+    return date_format(day, _("j F Y")) if day is not None else ""

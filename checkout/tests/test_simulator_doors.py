@@ -349,3 +349,14 @@ class TestCommand:
     def test_importing_the_package_is_cheap(self) -> None:
         code = "import sys, checkout.simulator as s; assert 'stripe' not in sys.modules; s.Simulator"
         subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_half_a_request_is_no_request(server: LiveServer) -> None:
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0)) as caller:
+        head = "POST /v1/payment_intents HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sk_test_doors\r\n"
+        caller.sendall(f"{head}Content-Length: 100\r\n\r\namount=12".encode())
+        time.sleep(0.1)
+    assert call(server, "GET", "/v1/payment_intents", headers=KEY)[0] == 200
+    time.sleep(0.1)
+    assert set(server.simulator.calls) == {"GET /v1/payment_intents"}

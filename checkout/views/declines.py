@@ -1,13 +1,18 @@
 """Declined attempts, counted once each: the script reports them, and the intent shows those it did not report."""
 
+import logging
 from typing import Any
 
 from django.http import HttpRequest
 
 from checkout import limits
-from checkout.errors import LimitReached
+from checkout.errors import CheckoutError, LimitReached
 from checkout.flows import payment
+from checkout.flows.deposit import deposit_of
+from checkout.flows.rivals import close_open_attempts
 from checkout.models import Checkout
+
+logger = logging.getLogger(__name__)
 
 SESSION_KEY = "checkout_declines"
 
@@ -46,4 +51,18 @@ def _count(request: HttpRequest, checkout: Checkout) -> None:
         # the client secret is in the browser of whoever tries cards: only Stripe can make it useless
         if checkout.is_open:
             payment.abandon(checkout)
+        elif checkout.is_payment_plan and checkout.succeeded:
+            _close_deposit(checkout)
         raise
+
+
+def _close_deposit(checkout: Checkout) -> None:
+    """The card is saved, and what is tried is its deposit: another card is asked for on a page of its own."""
+    part = deposit_of(checkout)
+    if part is None:
+        return
+    try:
+        close_open_attempts(part)
+    except CheckoutError as error:
+        # paid meanwhile, or being charged: then nobody can try a card on it either
+        logger.info("declines left a deposit open checkout=%s error=%s", checkout.uuid, error)

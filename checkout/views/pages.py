@@ -43,6 +43,7 @@ def refused_json(error: CheckoutError, *, url: str | None = None) -> JsonRespons
     reasons: dict[str, tuple[str, int]] = {
         "AmountChanged": ("changed", 409),
         "AlreadySettled": ("paid", 409),
+        "ConsentMissing": ("consent", 422),
         "InProgress": ("busy", 409),
         "LimitReached": ("limited", 429),
         "StripeUnreachable": ("unavailable", 503),

@@ -19,7 +19,7 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     a page of each.
     """
     slug = action if isinstance(action, str) else action.slug
-    checkout = _remembered_checkout(request, slug, content_object)
+    checkout = remembered_checkout(request, slug, content_object)
     if checkout is None or not payment.resume(checkout):
         limits.check_create(request, content_object)  # type: ignore[arg-type]
         checkout = payment.start(action=slug, content_object=content_object, user=request.user)
@@ -29,7 +29,8 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     return checkout
 
 
-def _remembered_checkout(request: HttpRequest, action: str, content_object: Any) -> Checkout | None:
+def remembered_checkout(request: HttpRequest, action: str, content_object: Any) -> Checkout | None:
+    """The open checkout of that object and action which this session may open, if there is one."""
     uuids = remembered(request)
     if not uuids or action not in payment.OFFERED:
         return None

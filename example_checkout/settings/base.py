@@ -90,12 +90,24 @@ STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
 STRIPE_CAPTION = "Kiln & Loom"
 CHECKOUT_CURRENCY = "GBP"
 CHECKOUT_BASE_URL = os.environ.get("CHECKOUT_BASE_URL", "")
+# Linked from the text that a customer agrees to before a card is saved for instalments.
+CHECKOUT_TERMS_URL = "/terms/"
 CHECKOUT_NOTIFY_EMAILS = ["accounts@example.com"]
 
 DEFAULT_FROM_EMAIL = "Kiln & Loom <bookings@example.com>"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
+# The tasks that charge are acknowledged late, so a worker that dies hands on what it had: let it have one portion a
+# process, and not hold more that others could do meanwhile.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith("redis"):
+    # Seconds after which Redis hands a portion to another worker, dead or not. It must be longer than the longest
+    # portion takes, or work is done twice over for nothing (no charge is): seconds as a rule, three quarters of an
+    # hour if Stripe answers nothing but 429. RabbitMQ sees at once that a worker is gone; its consumer_timeout (30
+    # minutes) is a limit of the same kind.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60}
 
 LOGGING = {
     "version": 1,

@@ -1,14 +1,28 @@
-"""A site that dies at a given moment: ``python -m example_checkout.tests.crashing VERB [UUID]``.
+"""The site as it dies at a given moment: ``python -m example_checkout.tests.crashing``.
 
-``CRASH_AFTER`` is ``METHOD PATTERN``: SIGKILL once Stripe has answered such a call, before the answer is used.
-``CRASH_IN_HOST``: SIGKILL in the middle of the host's ``checkout_success``.
+Django is loaded once. Then each line of the standard input is a step (JSON, see ``Site`` in ``crash_site``), which is
+done in a forked process of its own, so that a SIGKILL hits a real process with its own connections and threads. What
+is to go wrong is in the environment of the step:
+
+==================  ==================================================================================
+``CRASH_BEFORE``    ``METHOD PATTERN``: die instead of sending such a call to Stripe
+``CRASH_AFTER``     ``METHOD PATTERN``: die once Stripe has answered such a call, before the answer is used
+``CRASH_IN_HOST``   die at the end of the host's ``checkout_success``, inside the settling transaction
+``CRASH_SETTLED``   die once that transaction has been committed, before anything else is done
+``CRASH_IN_MAIL``   die instead of sending mail
+``CRASH_AT``        not at the first of these moments but at the n-th
+``CRASH_PORTION``   no trouble: how many instalments one Celery task charges
+==================  ==================================================================================
 """
 
+import itertools
 import json
 import os
 import signal
 import sys
-from decimal import Decimal
+import tempfile
+import threading
+import traceback
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,20 +31,29 @@ import django
 import stripe
 from django.apps import AppConfig
 
+_moments = itertools.count(1)
+
 
 def die() -> None:
-    """As the kernel's out-of-memory killer would: nothing is cleaned up."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    """As the kernel's out-of-memory killer would: nothing is cleaned up. The n-th time that it is asked for."""
+    if next(_moments) == int(os.environ.get("CRASH_AT", "1")):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _meant(name: str, method: str, url: str) -> bool:
+    wanted = os.environ.get(name, "")
+    return bool(wanted) and fnmatchcase(f"{method.upper()} {urlsplit(url).path}", wanted)
 
 
 class KillingClient(stripe.RequestsClient):
-    """Stripe does its work and answers; then this process is gone."""
+    """The wire to Stripe, and the moments before and after it."""
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Make the call; die after the one that ``CRASH_AFTER`` names."""
+        """Make the call, and die before or after it where that is meant."""
+        if _meant("CRASH_BEFORE", method, url):
+            die()
         answer = super().request(method, url, *args, **kwargs)
-        wanted = os.environ.get("CRASH_AFTER", "")
-        if wanted and fnmatchcase(f"{method.upper()} {urlsplit(url).path}", wanted):
+        if _meant("CRASH_AFTER", method, url):
             die()
         return answer
 
@@ -42,55 +65,85 @@ class CrashingConfig(AppConfig):
     label = "crashing"
 
     def ready(self) -> None:
-        """Wrap the host's method."""
+        """Wrap the host's method, and mail; cut tasks small."""
+        from django.core.mail import EmailMessage
+        from django.db import transaction
+
+        from checkout import tasks
         from example_checkout.models import Contact, SalesLedger
 
-        original = SalesLedger.checkout_success
+        told, sent = SalesLedger.checkout_success, EmailMessage.send
 
         def success(booking: Any, checkout: Any) -> None:
-            original(booking, checkout)
-            Contact.objects.create(name="told", email="told@example.com")
+            if os.environ.get("CRASH_SETTLED"):
+                transaction.on_commit(die)
+            told(booking, checkout)
+            Contact.objects.create(name="told", email=f"{checkout.uuid}@example.com")
             if os.environ.get("CRASH_IN_HOST"):
                 die()
 
+        def send(message: Any, *args: Any, **kwargs: Any) -> Any:
+            if os.environ.get("CRASH_IN_MAIL"):
+                die()
+            return sent(message, *args, **kwargs)
+
+        tasks.PORTION = int(os.environ.get("CRASH_PORTION", tasks.PORTION))
         SalesLedger.checkout_success = success  # type: ignore[method-assign]
+        EmailMessage.send = send  # type: ignore[method-assign]
 
 
-def main(verb: str, *arguments: str) -> Any:
-    """Do one thing as the site would, and return what is to be printed."""
-    from django.test import Client
+def serve() -> None:
+    """Do the steps that come in, until the input ends."""
+    django.setup()
+    # what every step would load anew
+    from django.urls import get_resolver
 
-    from checkout.flows import payment
-    from checkout.models import Checkout
-    from example_checkout.models import Contact, Product, SalesLedger
-    from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
+    import checkout.tasks  # noqa: F401
+    from example_checkout.tests import steps  # noqa: F401
 
-    if verb == "setup":
-        booking = SalesLedgerFactory(contact__user=UserFactory(username="ada"), product__price=Decimal("120.00"))
-        return booking.number
-    if verb == "report":
-        rows = Checkout.objects.order_by("pk").values("uuid", "state_id", "payment_intent_id", "quarantine", "total")
-        return {
-            "checkouts": list(rows),
-            "told": Contact.objects.filter(name="told").count(),
-            "paid": SalesLedger.objects.filter(paid__isnull=False).count(),
-        }
-    if verb == "number":
-        return SalesLedger.objects.get().number
-    if verb == "price":
-        return Product.objects.update(price=Decimal(arguments[0]))
-    if verb == "begin":
-        checkout = Checkout.objects.get(uuid=arguments[0])
-        payment.begin(checkout, shown_total=checkout.total)
-        return checkout.state_id
-    client = Client(raise_request_exception=True)
-    client.force_login(Contact.objects.get(user__username="ada").user)
-    if verb == "get":
-        return client.get(arguments[0]).status_code
-    answer = client.post(arguments[0], dict(pair.split("=") for pair in arguments[1:]))
-    return [answer.status_code, answer.headers.get("Location", "")]
+    get_resolver().url_patterns  # noqa: B018
+    # a Celery worker forks from here too, and a pool of threads does not survive that
+    assert threading.active_count() == 1, threading.enumerate()
+    for line in sys.stdin:
+        step = json.loads(line)
+        with tempfile.TemporaryFile() as output:
+            pid = os.fork()
+            if not pid:
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
+                _step(step)
+            print(pid, flush=True)
+            _pid, status = os.waitpid(pid, 0)
+            output.seek(0)
+            answer = {"code": os.waitstatus_to_exitcode(status), "output": output.read().decode()}
+        print(json.dumps(answer), flush=True)
+
+
+def _step(step: dict[str, Any]) -> None:
+    """In the forked process: one thing that the site does. Never returns."""
+    from django.conf import settings
+    from django.db import connections
+
+    from example_checkout.tests import steps
+
+    code = 1
+    try:
+        os.environ.update(step["trouble"])
+        connections.settings["default"].update(step["database"])
+        settings.CHECKOUT_STRIPE_API_BASE = step["stripe"]
+        settings.CHECKOUT_STRIPE_CONCURRENCY = int(os.environ.get("CRASH_LINES", "10"))
+        verb, *arguments = step["arguments"]
+        print("\n" + json.dumps(getattr(steps, verb)(*arguments), default=str))
+        code = 0
+    except BaseException:  # noqa: BLE001, whatever it is, the test is told
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    django.setup()
-    print(json.dumps(main(*sys.argv[1:]), default=str))
+    # under its own name, for the settings name its classes
+    from example_checkout.tests import crashing
+
+    crashing.serve()

@@ -12,8 +12,10 @@ from django.core.cache import cache
 from django.core.signals import got_request_exception
 from django.test import Client
 
-from checkout.models import Checkout
+from checkout.models import Checkout, ObjectPaymentPlan, PaymentRun
+from checkout.tests.factories import PaymentRunItemFactory
 from example_checkout.tests.factories import ContactFactory, SalesLedgerFactory, UserFactory
+from example_checkout.tests.staff import make_plan
 
 JSON = {"accept": "application/json"}
 FORM = "application/x-www-form-urlencoded"
@@ -138,11 +140,13 @@ class Site:
         owner, staff = ContactFactory(), UserFactory(is_staff=True, is_superuser=True)
         self.booking = SalesLedgerFactory(contact=owner)
         self.checkout = Checkout.objects.create_checkout("payment", self.booking, owner.user)
+        self.plan = make_plan("success", "pending", days=0)
+        PaymentRunItemFactory(instalment=self.plan.payments.get(deposit=False))
         self.errors: list[BaseException] = []
         self.clients = {name: Client(raise_request_exception=False) for name in ("anonymous", "customer", "staff")}
         self.clients["customer"].force_login(owner.user)
         self.clients["staff"].force_login(staff)
-        self.before = self.rows()
+        self.before, self.parts = self.rows(), list(self.plan.payments.values())
 
     @property
     def pay(self) -> str:
@@ -178,6 +182,7 @@ class Site:
     def nothing_has_changed(self) -> None:
         self.nothing_was_charged()
         assert self.rows() == self.before
+        assert list(self.plan.payments.values()) == self.parts
 
 
 @contextmanager
@@ -195,6 +200,25 @@ def watched(simulator: Any) -> Iterator[Site]:
     cache.clear()
 
 
+def staff_addresses(plan: ObjectPaymentPlan) -> dict[str, str]:
+    """The staff's pages of plans and runs. A template in use can be retired: that is the one thing that a POST does."""
+    part, run = plan.payments.get(deposit=False), PaymentRun.objects.get()
+    return {
+        "plans": "/checkout/object/payment/plan/",
+        "plan": f"/checkout/object/payment/plan/{plan.pk}/",
+        "plan-delete": f"/checkout/object/payment/plan/{plan.pk}/delete/",
+        "part": f"/checkout/object/payment/plan/instalment/{part.pk}/",
+        "part-paid": f"/checkout/object/payment/plan/instalment/{part.pk}/paid/",
+        "part-charge": f"/checkout/object/payment/plan/instalment/{part.pk}/charge/",
+        "templates": "/checkout/payment/plan/",
+        "template-create": "/checkout/payment/plan/create/",
+        "template-update": f"/checkout/payment/plan/{plan.payment_plan_id}/update/",
+        "template-delete": f"/checkout/payment/plan/{plan.payment_plan_id}/delete/",
+        "runs": "/checkout/payment/run/",
+        "run": f"/checkout/payment/run/{run.pk}/",
+    }
+
+
 def addresses(site: Site) -> dict[str, str]:
     """Every page of the site."""
     return {
@@ -209,6 +233,7 @@ def addresses(site: Site) -> dict[str, str]:
         "login": "/accounts/login/",
         "list": "/checkout/",
         "audit": "/checkout/audit/",
+        **staff_addresses(site.plan),
         "admin": "/admin/checkout/checkout/",
         "admin-bookings": "/admin/example_checkout/salesledger/",
     }

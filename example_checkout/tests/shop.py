@@ -9,6 +9,7 @@ from checkout.flows import payment
 from checkout.models import Checkout
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import ContactFactory, ProductFactory, SalesLedgerFactory, UserFactory
+from example_checkout.tests.plans import GOOD, consent, offer_plans
 
 PLENTY = {"session": "100/d", "address": "100/d", "object": "100/d"}
 STRANGER = ("Zed Stranger", "zed@stranger.example")
@@ -23,6 +24,8 @@ class Shop:
         payment.start(action="payment", content_object=SalesLedgerFactory(contact=stranger), user=stranger.user)
         self.product = ProductFactory()
         self.client = Client(raise_request_exception=False)
+        if action == "payment_plan":
+            offer_plans()
         self.book(action)
 
     def book(self, action: str) -> None:
@@ -40,6 +43,13 @@ class Shop:
     def paid(self) -> "Shop":
         payment.begin(self.checkout, shown_total=self.checkout.total)
         self.pay(self.checkout)
+        payment.finish(self.checkout)
+        return self
+
+    def signed_up(self, card: str = GOOD) -> "Shop":
+        """The card is saved, and the deposit has been tried."""
+        payment.agree(self.checkout, consent=consent(self.checkout))
+        self.pay(self.checkout, card=card)
         payment.finish(self.checkout)
         return self
 
@@ -83,3 +93,7 @@ def pay_url(shop: Shop) -> str:
 
 def booking_pay(shop: Shop) -> str:
     return reverse("example.booking.pay", args=[shop.booking.number])
+
+
+def plan_url(shop: Shop) -> str:
+    return reverse("example.plan", args=[shop.booking.number])

@@ -8,7 +8,6 @@ from example_checkout.tests.browser import (
     PAID,
     PAY_BUTTON,
     book,
-    every_page,
     heading,
     problems,
     ready,
@@ -16,6 +15,8 @@ from example_checkout.tests.browser import (
     shown,
     taken,
 )
+from example_checkout.tests.browser_plans import CONFIRM_DEPOSIT, THANKS, start
+from example_checkout.tests.browser_walk import every_page
 from example_checkout.tests.factories import ProductFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -47,15 +48,16 @@ def test_axe_finds_nothing(
     assert found == {}
 
 
-def test_every_page_fits_360_px(
-    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str]
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_fits_its_window(
+    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str], width: int
 ) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
+    page.set_viewport_size({"width": width, "height": 740})
     wide = {}
     for name in every_page(page, site, stripe_server, settings):
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 360:
-            wide[name] = width
+        found = page.evaluate("document.documentElement.scrollWidth")
+        if found > width:
+            wide[name] = found
     console_errors.clear()
     assert wide == {}
 
@@ -140,3 +142,38 @@ def test_booking_and_paying_with_3d_secure_by_keyboard_alone(
     heading(page, PAID)
     assert recorded(checkout) == ("success", True)
     assert taken(stripe_server) == [12000]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_signing_up_and_confirming_the_deposit_by_keyboard_alone(
+    page: Any, site: Any, stripe_server: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    checkout = start(page, site)
+    for name, text in (("cc-number", "4000002760003184"), ("cc-exp", "1234"), ("cc-csc", "123")):
+        tab_to(page, f"[name={name}]")
+        page.keyboard.type(text)
+    tab_to(page, "#checkout-consent")
+    tab_to(page, PAY_BUTTON)
+    # without the tick the focus goes to the box
+    page.keyboard.press("Enter")
+    page.locator("#checkout-consent[aria-invalid=true]:focus").wait_for()
+    page.keyboard.press("Space")
+    tab_to(page, PAY_BUTTON)
+    page.keyboard.press("Enter")
+    for answer in ("Complete", "Fail"):
+        page.get_by_role("dialog").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Complete"
+        if answer == "Fail":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        if answer == "Complete":
+            heading(page, CONFIRM_DEPOSIT)
+    page.locator("#deposit-message:focus").wait_for()
+    tab_to(page, "#deposit-submit")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Enter")
+    heading(page, THANKS)
+    assert taken(stripe_server) == [3000]
+    assert checkout.content_object.on_plan is not None

@@ -1,104 +1,12 @@
 """The site is killed between Stripe's answer and our write; afterwards it is started again, and the money is right."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
-TOP = Path(__file__).resolve().parents[2]
+from example_checkout.tests.crash_site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Site:
-    """The example site in processes of its own, with a Stripe over HTTP in this one."""
-
-    def __init__(self, server: Any, database: dict[str, Any]) -> None:
-        self.server = server
-        self.environ = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "example_checkout.tests.crash_settings",
-            "CRASH_DATABASE": json.dumps(database),
-            "CRASH_STRIPE": server.url,
-        }
-        self.environ.pop("CRASH_AFTER", None)
-
-    def _run(self, arguments: list[str], trouble: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=TOP,
-            env={**self.environ, **trouble},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def do(self, *arguments: str) -> Any:
-        """One thing that goes well; what it answers."""
-        done = self._run(["-m", "example_checkout.tests.crashing", *arguments], {})
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    def dies(self, *arguments: str, **trouble: str) -> None:
-        """One thing that ends in SIGKILL."""
-        done = self._run(["-m", "example_checkout.tests.crashing", *arguments], trouble)
-        assert done.returncode == -signal.SIGKILL, done.stderr + done.stdout
-
-    def command(self, **trouble: str) -> subprocess.CompletedProcess[str]:
-        """``manage.py payment_intent_fulfillment``."""
-        return self._run(["manage.py", "payment_intent_fulfillment"], trouble)
-
-    def recover(self) -> None:
-        """Run the command as cron would, twice."""
-        for _time in range(2):
-            done = self.command()
-            assert done.returncode == 0, done.stderr
-
-    def stripe(self, path: str) -> list[dict[str, Any]]:
-        """What Stripe holds."""
-        headers = {"Authorization": "Bearer sk_test_simulator"}
-        answer = self.server.simulator.handle("GET", f"{path}?limit=100", headers, b"")
-        found: list[dict[str, Any]] = json.loads(answer.body)["data"]
-        return found
-
-    def intents(self, *statuses: str) -> list[dict[str, Any]]:
-        return [one for one in self.stripe("/v1/payment_intents") if not statuses or one["status"] in statuses]
-
-    def charged(self) -> list[int]:
-        return [charge["amount"] for charge in self.stripe("/v1/charges") if charge["paid"]]
-
-    def checkout(self) -> tuple[str, str]:
-        """Book a place; the checkout's uuid and its intent's id."""
-        number = self.do("setup")
-        assert self.do("post", f"/bookings/{number}/pay/", "action=payment")[0] == 302
-        (row,) = self.do("report")["checkouts"]
-        return row["uuid"], row["payment_intent_id"]
-
-
-@pytest.fixture
-def crash_site(stripe_server: Any, tmp_path: Path) -> Site:
-    names = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
-    database = {name: connection.settings_dict.get(name) for name in names}
-    if connection.vendor == "sqlite":
-        # the suite's own is in memory, where no other process sees it
-        database["NAME"] = str(tmp_path / "crash.sqlite3")
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM INTO %s", [database["NAME"]])
-    return Site(stripe_server, database)
-
-
-@pytest.fixture
-def pay_there(stripe_server: Any) -> Any:
-    from checkout.simulator.fixtures import Payer
-
-    return Payer(stripe_server.simulator)
 
 
 def assert_paid_once(site: Site, amount: int = 12000) -> None:
@@ -131,7 +39,7 @@ def test_the_command_is_killed_and_run_again(crash_site: Site, pay_there: Any, t
     uuid, intent = crash_site.checkout()
     crash_site.do("begin", uuid)
     pay_there(intent)
-    assert crash_site.command(**trouble).returncode == -signal.SIGKILL
+    crash_site.dies("command", "payment_intent_fulfillment", **trouble)
     assert crash_site.do("report")["told"] == 0
     crash_site.recover()
     assert_paid_once(crash_site)

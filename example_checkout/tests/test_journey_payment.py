@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from checkout import states
-from checkout.errors import NotPayable, StripeRefused, StripeUnreachable
+from checkout.errors import InProgress, NotPayable, StripeRefused, StripeUnreachable
 from checkout.flows import payment
 from checkout.models import Checkout, CheckoutAction, Notice
 from example_checkout.models import SalesLedger
@@ -320,7 +320,7 @@ def test_manual_is_for_staff(stripe_simulator: Any) -> None:
 def test_manual_waits_for_a_payment_in_flight(stripe_simulator: Any) -> None:
     booking = SalesLedgerFactory()
     payment.begin(start(booking), shown_total=Decimal("120.00"))
-    with pytest.raises(payment.InProgress):
+    with pytest.raises(InProgress):
         Checkout.objects.manual(booking, UserFactory(is_staff=True))
     booking.refresh_from_db()
     assert booking.paid is None

@@ -16,7 +16,8 @@ from django.urls import reverse
 from checkout.models import Checkout
 from example_checkout import views
 from example_checkout.models import SalesLedger
-from example_checkout.tests.shop import STRANGER, Shop, booking_pay, pay_url
+from example_checkout.tests.plans import ALWAYS_ASKS, FAILS_LATER
+from example_checkout.tests.shop import STRANGER, Shop, booking_pay, pay_url, plan_url
 
 pytestmark = pytest.mark.django_db
 JSON = {"accept": "application/json"}
@@ -54,12 +55,33 @@ INVOICE_PAGES: dict[str, tuple[int, str, Show]] = {
         lambda shop: shop.invoiced().get("web.checkout.success"),
     ),
 }
+PLAN_PAGES: dict[str, tuple[int, str, Show]] = {
+    "sign-up": (200, "Set up your payment plan", lambda shop: shop.get()),
+    "signed up": (
+        200,
+        "Thank you: your payment plan is set up",
+        lambda shop: shop.signed_up().get("web.checkout.success"),
+    ),
+    "signed up already": (200, "This has been settled already", lambda shop: shop.signed_up().get()),
+    "deposit waits": (200, "Confirm your deposit", lambda shop: shop.signed_up(ALWAYS_ASKS).get()),
+    "deposit declined": (200, "Your deposit has not been paid", lambda shop: shop.signed_up(FAILS_LATER).get()),
+    "card not saved": (200, "Your card was not saved", lambda shop: shop.get("web.checkout.fail")),
+}
+MY_PLAN: dict[str, tuple[int, str, Show]] = {
+    "my plan": (200, "My payment plan", lambda shop: shop.signed_up().client.get(plan_url(shop))),
+    "my plan, deposit waits": (
+        200,
+        "My payment plan",
+        lambda shop: shop.signed_up(ALWAYS_ASKS).client.get(plan_url(shop)),
+    ),
+}
 OTHER_PAGES: dict[str, tuple[int, str, Show]] = {
     "home": (200, "Courses for hands", lambda shop: shop.client.get("/")),
     "course": (200, "Course ", lambda shop: shop.client.get(shop.product.get_absolute_url())),
     "course with errors": (200, "Course ", lambda shop: shop.client.post(shop.product.get_absolute_url(), {})),
     "booking": (200, "Course ", lambda shop: shop.client.get(shop.booking.get_absolute_url())),
     "my bookings": (200, "My bookings", lambda shop: shop.signed_in().get(reverse("example.bookings"))),
+    "terms": (200, "Terms", lambda shop: shop.client.get(reverse("example.terms"))),
     "login": (200, "Sign in", lambda shop: shop.client.get(reverse("login"))),
     "login with errors": (
         200,
@@ -84,7 +106,13 @@ OTHER_PAGES: dict[str, tuple[int, str, Show]] = {
         lambda shop: shop.client.get(reverse("web.checkout", args=[uuid4()])),
     ),
 }
-PAGES = {**CHECKOUT_PAGES, **INVOICE_PAGES, **OTHER_PAGES}
+# where the customer confirms something with Stripe
+CONFIRMS = {"pay", "sign-up", "deposit waits"}
+ACTIONS = {
+    **dict.fromkeys(INVOICE_PAGES, "invoice"),
+    **dict.fromkeys([*PLAN_PAGES, *MY_PLAN], "payment_plan"),
+}
+PAGES = {**CHECKOUT_PAGES, **INVOICE_PAGES, **PLAN_PAGES, **MY_PLAN, **OTHER_PAGES}
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +132,7 @@ def show(stripe_simulator: Any, pay: Any, stripe_trouble: Any, settings: Any) ->
     """Open a page by its name."""
 
     def answer(name: str) -> Any:
-        shop = Shop(pay, stripe_trouble, settings, action="invoice" if name in INVOICE_PAGES else "payment")
+        shop = Shop(pay, stripe_trouble, settings, action=ACTIONS.get(name, "payment"))
         status, heading, door = PAGES[name]
         response = door(shop)
         assert response.status_code == status
@@ -197,7 +225,7 @@ def test_no_page_has_inline_code_or_loads_from_elsewhere(show: Any, name: str) -
     assert page.faults == []
     assert {"html", "title", "main", "h1", "link"} <= page.tags, "a whole page of the shop"
     foreign = [url for url in page.loads if not url.startswith("/static/")]
-    assert foreign == (["https://js.stripe.com/endive/stripe.js"] if name == "pay" else [])
+    assert foreign == (["https://js.stripe.com/endive/stripe.js"] if name in CONFIRMS else [])
 
 
 def test_the_choice_of_how_to_pay_is_as_strict(shop: Shop, monkeypatch: Any) -> None:
@@ -218,12 +246,12 @@ def test_the_secret_leaves_the_address_of_the_return_page(shop: Shop, name: str)
 def test_no_page_shows_a_secret_or_somebody_else(show: Any, name: str) -> None:
     body = show(name).content.decode()
     assert SECRET_KEY not in body
-    assert ("_secret_" in body) is (name == "pay"), "the client secret belongs on the pay page alone"
+    assert ("_secret_" in body) is (name in CONFIRMS), "the client secret belongs where something is confirmed"
     assert body.count("_secret_") <= 1
     assert not any(word in body for word in STRANGER)
 
 
-@pytest.mark.parametrize("name", [*CHECKOUT_PAGES, *INVOICE_PAGES])
+@pytest.mark.parametrize("name", [*CHECKOUT_PAGES, *INVOICE_PAGES, *PLAN_PAGES, *MY_PLAN])
 def test_no_cache_keeps_a_page_of_the_checkout(show: Any, name: str) -> None:
     kept = {part.strip() for part in show(name).headers.get("Cache-Control", "").split(",")}
     assert {"no-store", "private", "no-cache", "max-age=0"} <= kept

@@ -67,9 +67,10 @@ def begin(visitor: Visitor, url: str) -> Any:
     return visitor.ask("post", url, step="begin", shown_total="120.000")
 
 
-def test_starting_costs_at_most_eight_statements_and_one_call(visitor: Visitor) -> None:
+def test_starting_costs_at_most_nine_statements_and_one_call(visitor: Visitor) -> None:
     book(visitor)
-    assert visitor.cost.sql <= 8
+    # one of them is the shop's own question whether instalments are offered
+    assert visitor.cost.sql <= 9
     assert visitor.cost.calls == 1
 
 

@@ -69,7 +69,7 @@ class OutsideTransactionMixin:
         return transaction.non_atomic_requests(view)
 
 
-class FilteredListView(StaffMixin, ListView):  # type: ignore[type-arg, misc]
+class FilteredListView(StaffMixin, ListView):  # type: ignore[type-arg]
     """A list in pages whose filters are in the address. Say ``rows`` and ``narrow``."""
 
     paginate_by = 25

@@ -1,4 +1,4 @@
-"""Fill an empty site with courses and two users, and say who can sign in."""
+"""Fill an empty site with courses, a payment plan and two users, and say who can sign in."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.conf import settings as checkout_settings
+from checkout.models import CheckoutSettings, PaymentPlan
 from example_checkout.models import Contact, Product
 
 COURSES = [
@@ -51,7 +52,9 @@ ABOUT = (
 class Command(BaseCommand):
     """Idempotent: run it as often as you like."""
 
-    help = "Adds the demonstration's courses and users (passwords are the names); refuses a live Stripe key."
+    help = (
+        "Adds the demonstration's courses, payment plan and users (passwords are the names); refuses a live Stripe key."
+    )
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,6 +62,7 @@ class Command(BaseCommand):
         if "_live_" in checkout_settings.secret_key:
             raise CommandError("demo_data makes users with known passwords: not with a live Stripe key.")
         self._courses()
+        self._payment_plan()
         self._user("staff", "Sam Staff", is_staff=True, is_superuser=True)
         customer = self._user("customer", "Casey Customer")
         Contact.objects.get_or_create(user=customer, defaults={"name": "Casey Customer", "email": customer.email})
@@ -79,6 +83,15 @@ class Command(BaseCommand):
                     "description": ABOUT,
                 },
             )
+
+    def _payment_plan(self) -> None:
+        plan = PaymentPlan.objects.filter(slug="four-parts").first()
+        if plan is None:
+            plan = PaymentPlan.objects.create_payment_plan("four-parts", "Four parts", deposit=25, count=3, interval=1)
+        settings = CheckoutSettings.objects.settings
+        if settings.default_payment_plan is None:
+            settings.default_payment_plan = plan
+            settings.save()
 
     def _user(self, username: str, name: str, **flags: bool) -> Any:
         first, last = name.split()

@@ -1,132 +1,64 @@
 // @ts-check
 // The card form: mounts Stripe's Payment Element, asks our server before it confirms, and says what is happening.
-// Everything it needs is in data attributes of #payment-form, every sentence in <template id="payment-texts">.
+// Everything it needs is in data attributes of #payment-form, every sentence in <template id="payment-texts">. Needs
+// kit.js, and deposit.js on the page of a sign-up.
 
-/** @typedef {import("@stripe/stripe-js").Stripe} Stripe */
 /** @typedef {import("@stripe/stripe-js").StripeElements} StripeElements */
-/** @typedef {import("@stripe/stripe-js").StripeError} StripeError */
 /** @typedef {import("@stripe/stripe-js").Appearance} Appearance */
-/** @typedef {{status?: string, error?: StripeError}} Outcome */
-/** @typedef {{ok: boolean, reason?: string, message?: string, url?: string | null}} Answer */
-/** @typedef {{label: string, act: () => void}} Remedy */
-/** @typedef {Window & {doSuccessAction?: () => void}} HostWindow */
 
 (() => {
   "use strict";
 
-  const script = document.currentScript;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  /** The payment is made, or the bank is at work on it: nothing is left to enter. */
-  const PAID = ["succeeded", "processing", "requires_capture"];
-  /** Stripe has certainly taken nothing. */
-  const OPEN = ["requires_payment_method", "requires_confirmation"];
-  /** Errors whose message Stripe writes for the customer. */
-  const SPEAKABLE = ["card_error", "validation_error"];
-  const NOT_AUTHENTICATED = ["payment_intent_authentication_failure", "setup_intent_authentication_failure"];
 
-  /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
-  const byId = (id, type) => {
-    const element = document.getElementById(id);
-    if (!(element instanceof type)) throw new Error(`checkout.js: #${id} is missing from the page`);
-    return element;
+  /** The box that the customer of a sign-up ticks. */
+  const consent = () => {
+    const box = document.getElementById("checkout-consent");
+    const error = document.getElementById("checkout-consent-error");
+    if (!(box instanceof HTMLInputElement) || !error) return null;
+    const clear = () => {
+      error.textContent = "";
+      box.removeAttribute("aria-invalid");
+    };
+    box.addEventListener("change", clear);
+    return {
+      given: () => box.checked,
+      clear,
+      /** @param {string} words */
+      ask(words) {
+        error.textContent = words;
+        box.setAttribute("aria-invalid", "true");
+        box.focus();
+      },
+    };
   };
 
   /** @param {HTMLFormElement} form */
-  const parts = (form) => ({
-    form,
-    data: form.dataset,
-    box: byId("payment-element-box", HTMLElement),
-    skeleton: byId("payment-skeleton", HTMLElement),
-    button: byId("payment-submit", HTMLButtonElement),
-    alert: byId("payment-message", HTMLElement),
-    status: byId("payment-status", HTMLElement),
-    texts: byId("payment-texts", HTMLTemplateElement),
-  });
-
-  /** @param {ReturnType<typeof parts>} ui */
-  const start = (ui) => {
-    const setup = ui.data.kind === "setup";
-    const secret = ui.data.clientSecret || "";
-    const successUrl = ui.data.successUrl || "/";
-    /** One attempt at a time, whatever is clicked or pressed. */
-    let busy = false;
-    /** Nothing further can be tried on this page. */
-    let closed = false;
-
-    /** @param {string} key */
-    const text = (key) => ui.texts.content.querySelector(`[data-text="${key}"]`)?.textContent || "";
-
-    /** @param {string} words */
-    const say = (words) => { ui.status.textContent = words; };
-
-    const clear = () => { ui.alert.replaceChildren(); };
-
-    /** Say it next to where it happened; role=alert announces it. @param {string} words @param {Remedy} [remedy] */
-    const show = (words, remedy) => {
-      const line = document.createElement("p");
-      line.textContent = words;
-      ui.alert.replaceChildren(line);
-      if (remedy) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.className = "checkout-button checkout-button--quiet";
-        button.textContent = remedy.label;
-        button.addEventListener("click", remedy.act);
-        ui.alert.append(button);
-      }
-      say("");
-    };
-
-    /** @param {string} words @param {Remedy} [remedy] */
-    const complain = (words, remedy) => {
-      show(words, remedy);
-      ui.alert.focus();
-    };
-
-    /** @param {boolean} working */
-    const setBusy = (working) => {
-      busy = working;
-      ui.button.disabled = working || closed;
-      if (working) ui.button.setAttribute("aria-busy", "true");
-      else ui.button.removeAttribute("aria-busy");
-    };
-
-    const close = () => { closed = true; setBusy(false); };
-
-    const reload = () => ({ label: text("reload"), act: () => window.location.reload() });
+  const start = (form) => {
+    const panel = checkoutKit.panel(form, "payment");
+    const { text, say, setBusy, close, complain, state } = panel;
+    const box = checkoutKit.byId("payment-element-box", HTMLElement);
+    const skeleton = checkoutKit.byId("payment-skeleton", HTMLElement);
+    const data = form.dataset;
+    const setup = data.kind === "setup";
+    const secret = data.clientSecret || "";
+    const successUrl = data.successUrl || "/";
+    /** There on the page of a sign-up alone. */
+    const agreement = data.schedule ? consent() : null;
 
     const notLoaded = () => {
-      ui.skeleton.hidden = true;
-      ui.box.classList.add("checkout-element--gone");
+      skeleton.hidden = true;
+      box.classList.add("checkout-element--gone");
       close();
-      complain(text("not-loaded"), reload());
+      complain(text("not-loaded"), panel.reload());
     };
 
-    const succeed = () => {
-      closed = true;
-      ui.button.disabled = true;
-      clear();
+    /** @param {string} [url] */
+    const succeed = (url) => {
+      close();
+      panel.clear();
       say(text("done"));
-      const overridden = ui.data.overrideSuccess === "true"
-        || (script instanceof HTMLScriptElement && script.dataset.overrideSuccess === "true");
-      const host = /** @type {HostWindow} */ (window);
-      if (overridden && typeof host.doSuccessAction === "function") host.doSuccessAction();
-      else window.location.assign(successUrl);
-    };
-
-    /** @param {Record<string, string>} fields @returns {Promise<Answer>} */
-    const post = async (fields) => {
-      const token = ui.form.querySelector("input[name=csrfmiddlewaretoken]");
-      const response = await fetch(ui.data.stepUrl || window.location.pathname, {
-        method: "POST",
-        body: new URLSearchParams(fields),
-        credentials: "same-origin",
-        headers: { Accept: "application/json", "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" },
-        keepalive: true,
-      });
-      const type = response.headers.get("Content-Type") || "";
-      if (!type.includes("application/json")) return { ok: false, reason: "unavailable" };
-      return response.json();
+      checkoutKit.succeed(url || successUrl);
     };
 
     /** The server said no before anything was asked of the bank. @param {Answer} answer */
@@ -135,11 +67,13 @@
       const url = answer.url;
       if (answer.reason === "paid") {
         window.location.assign(url || successUrl);
-        return;
-      }
-      if (answer.reason === "changed") {
+      } else if (answer.reason === "consent" && agreement) {
+        setBusy(false);
+        say("");
+        agreement.ask(words);
+      } else if (answer.reason === "changed") {
         close();
-        complain(words, reload());
+        complain(words, panel.reload());
       } else if (answer.reason === "expired") {
         // The page itself says more, once it is asked for again.
         close();
@@ -149,16 +83,16 @@
         complain(words);
       } else if (url) {
         close();
-        complain(words, { label: text("continue"), act: () => window.location.assign(url) });
+        complain(words, panel.go("continue", url));
       } else {
         setBusy(false);
-        complain(words, answer.message ? undefined : reload());
+        complain(words, answer.message ? undefined : panel.reload());
       }
     };
 
     /** @returns {Appearance} */
     const appearance = () => {
-      const style = getComputedStyle(ui.form);
+      const style = getComputedStyle(form);
       /** @type {Record<string, string>} */
       const variables = {};
       /** @param {string} name @param {string} property */
@@ -177,32 +111,19 @@
     };
 
     const Stripe = window.Stripe;
-    if (typeof Stripe !== "function" || !secret || !ui.data.publishKey) {
+    if (typeof Stripe !== "function" || !secret || !data.publishKey) {
       notLoaded();
       return;
     }
     /** @type {Stripe} */
-    const stripe = Stripe(ui.data.publishKey);
+    const stripe = Stripe(data.publishKey);
     /** @type {StripeElements} */
     const elements = stripe.elements({ clientSecret: secret, appearance: appearance() });
     const payment = elements.create("payment", { layout: "tabs" });
 
-    /** What Stripe holds to be true about this intent. @returns {Promise<Outcome>} */
-    const look = async () => {
-      if (setup) {
-        const { setupIntent, error } = await stripe.retrieveSetupIntent(secret);
-        return { status: setupIntent?.status, error };
-      }
-      const { paymentIntent, error } = await stripe.retrievePaymentIntent(secret);
-      return { status: paymentIntent?.status, error };
-    };
-
-    /** The status, or "" when Stripe cannot be asked. @returns {Promise<string>} */
-    const lookOrNothing = () => look().then((outcome) => outcome.status || "", () => "");
-
     /** @returns {Promise<Outcome>} */
     const confirm = async () => {
-      const confirmParams = { return_url: ui.data.returnUrl || window.location.href };
+      const confirmParams = { return_url: data.returnUrl || window.location.href };
       if (setup) {
         const { setupIntent, error } = await stripe.confirmSetup({ elements, confirmParams, redirect: "if_required" });
         return { status: setupIntent?.status, error };
@@ -211,58 +132,82 @@
       return { status: paymentIntent?.status, error };
     };
 
+    /** The bank wants the deposit confirmed: there and then, in a panel in the place of the card form. @param {Authenticate} what */
+    const authenticate = (what) => {
+      const title = checkoutKit.byId("deposit-title", HTMLElement);
+      checkoutKit.byId("checkout-panel", HTMLElement).hidden = true;
+      checkoutKit.byId("deposit-panel", HTMLElement).hidden = false;
+      document.title = title.textContent || document.title;
+      close();
+      title.focus();
+      checkoutDeposit?.take(stripe, what);
+    };
+
+    /** The card of a sign-up is saved: our server sets up the plan and takes the deposit. */
+    const finish = async () => {
+      setBusy(true);
+      say(text("saved"));
+      const answer = await panel.post({ step: "finish" }).catch(() => null);
+      if (answer?.ok && answer.url) {
+        succeed(answer.url);
+      } else if (answer?.ok && answer.authenticate) {
+        authenticate(answer.authenticate);
+      } else if (answer?.ok) {
+        // The deposit was declined: the page itself says so, and what to do.
+        window.location.assign(data.stepUrl || window.location.pathname);
+      } else if (answer?.message) {
+        setBusy(false);
+        complain(answer.message);
+      } else {
+        close();
+        complain(text("lost"), panel.go("check", successUrl));
+      }
+    };
+
+    const done = () => (agreement ? finish() : succeed());
+
     /** An answer that is neither yes nor no: ask Stripe, and never claim to know more than it does. */
     const unknown = async () => {
-      const status = await lookOrNothing();
-      if (PAID.includes(status)) {
-        succeed();
-      } else if (OPEN.includes(status)) {
+      const status = await checkoutKit.look(stripe, secret);
+      if (status === "paid") {
+        await done();
+      } else if (status === "open") {
         setBusy(false);
         complain(text("failed"));
       } else {
         close();
-        complain(text("unknown"), { label: text("check"), act: () => window.location.assign(successUrl) });
+        complain(text("unknown"), panel.go("check", successUrl));
       }
     };
 
-    /** The bank, or the person in front of it, said no. @param {StripeError} error @param {string} words */
+    /** The bank, or the person in front of it, said no. @param {StripeError | undefined} error @param {string} words */
     const declined = async (error, words) => {
-      const refused = error.type !== "validation_error";
       setBusy(false);
       complain(words);
-      if (!refused) return;
-      // Counting declines protects cards from being tested; a lost count must not stop an honest customer.
-      const answer = await post({ step: "declined" }).catch(() => null);
-      if (answer && !answer.ok && answer.message && !busy) {
-        close();
-        complain(answer.message);
-      }
+      if (error?.type !== "validation_error") await panel.reportDecline();
     };
 
-    /** What Stripe says, and after a decline what to do about it. @param {StripeError} error */
-    const advice = ({ type, message }) => {
-      if (!message) return text("failed");
-      return type === "card_error" ? `${message} ${text("another")}` : message;
+    /** What Stripe says, and after a decline what to do about it. @param {StripeError | undefined} error */
+    const advice = (error) => {
+      if (!error?.message) return text("failed");
+      return error.type === "card_error" ? `${error.message} ${text("another")}` : error.message;
     };
 
     /** @param {Outcome} outcome */
-    const conclude = async ({ status, error }) => {
-      if (!error) {
-        if (status && PAID.includes(status)) succeed();
-        else await unknown();
-        return;
-      }
-      const seen = error.payment_intent?.status || error.setup_intent?.status || "";
-      if (PAID.includes(seen)) succeed();
-      else if (NOT_AUTHENTICATED.includes(error.code || "")) await declined(error, text("not-authenticated"));
-      else if (SPEAKABLE.includes(error.type)) await declined(error, advice(error));
+    const conclude = async (outcome) => {
+      const verdict = checkoutKit.verdict(outcome);
+      if (verdict === "done") await done();
+      else if (verdict === "not-authenticated") await declined(outcome.error, text("not-authenticated"));
+      else if (verdict === "refused") await declined(outcome.error, advice(outcome.error));
       else await unknown();
     };
 
     /** @returns {Promise<boolean>} whether the server lets the customer go on */
     const begin = async () => {
       say(text("checking"));
-      const answer = await post({ step: "begin", shown_total: ui.data.total || "" }).catch(() => null);
+      const agreed = { step: "begin", consent: agreement?.given() ? "yes" : "", schedule: data.schedule || "" };
+      const seen = { step: "begin", shown_total: data.total || "" };
+      const answer = await panel.post(agreement ? agreed : seen).catch(() => null);
       if (answer?.ok) return true;
       if (answer) {
         refuse(answer);
@@ -274,13 +219,17 @@
     };
 
     const pay = async () => {
+      panel.clear();
+      if (agreement && !agreement.given()) {
+        agreement.ask(text("consent"));
+        return;
+      }
       setBusy(true);
-      clear();
       const { error } = await elements.submit();
       if (error) {
         // The Payment Element marks the fields and moves the focus there, so that is not ours to move.
         setBusy(false);
-        show(error.message || text("failed"));
+        panel.show(error.message || text("failed"));
         return;
       }
       if (!(await begin())) return;
@@ -288,21 +237,21 @@
       await conclude(await confirm().catch(() => ({})));
     };
 
-    ui.form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (busy || closed) return;
+      if (state.busy || state.closed) return;
       pay().catch(() => unknown());
     });
 
     payment.on("ready", () => {
-      ui.skeleton.hidden = true;
-      ui.box.removeAttribute("aria-busy");
+      skeleton.hidden = true;
+      box.removeAttribute("aria-busy");
       say("");
-      if (!closed) ui.button.disabled = false;
+      if (!state.closed) panel.button.disabled = false;
     });
     payment.on("loaderror", async () => {
       // Elements refuses the secret of an intent that is paid, as after a payment in another tab.
-      if (PAID.includes(await lookOrNothing())) succeed();
+      if ((await checkoutKit.look(stripe, secret)) === "paid") await done();
       else notLoaded();
     });
     dark.addEventListener("change", () => elements.update({ appearance: appearance() }));
@@ -314,5 +263,5 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
 
   const form = document.getElementById("payment-form");
-  if (form instanceof HTMLFormElement) start(parts(form));
+  if (form instanceof HTMLFormElement) start(form);
 })();

@@ -1,0 +1,1 @@
+"""What ``benchmarks/payment_run.py`` is made of."""

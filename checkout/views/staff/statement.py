@@ -1,0 +1,102 @@
+"""A payment plan as the statement of an account: its parts with the balance, and every attempt."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
+from django.utils import timezone
+
+from checkout import states
+from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part. ``balance``: what is left of the total after it, in the plan's currency; None until it is paid."""
+
+    part: ObjectPaymentPlanInstalment
+    balance: Decimal | None
+
+    @property
+    def overdue(self) -> bool:
+        """Its day is over, and nobody has tried to charge it."""
+        return self.part.state_id == states.PENDING and self.part.due < timezone.localdate()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One checkout. ``part`` is None for the sign-up."""
+
+    checkout: Checkout
+    part: ObjectPaymentPlanInstalment | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Amounts in the currency of ``plan``; attempts newest first."""
+
+    plan: ObjectPaymentPlan
+    lines: list[Line]
+    attempts: list[Attempt]
+    paid: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        """What has not been paid yet."""
+        return self.plan.total - self.paid
+
+    @property
+    def next_part(self) -> ObjectPaymentPlanInstalment | None:
+        """What is due next, or overdue for longest."""
+        unpaid = [line.part for line in self.lines if line.part.state_id != states.SUCCESS]
+        return min(unpaid, key=lambda part: (part.due, part.count)) if unpaid else None
+
+    @property
+    def to_come(self) -> list[tuple[date, Decimal]]:
+        """What was agreed to and is no row yet: the parts after a deposit that has not been paid."""
+        parts = [line.part for line in self.lines]
+        if len(parts) == 1 and parts[0].deposit and parts[0].state_id != states.SUCCESS:
+            return self.plan.agreed_schedule[1:]
+        return []
+
+    @property
+    def open_attempts(self) -> list[Attempt]:
+        """What could still take money for a part: the customer's to pay, or on its way."""
+        return [one for one in self.attempts if one.part and one.checkout.state_id not in states.SETTLED]
+
+    @property
+    def can_stop(self) -> bool:
+        """There is something left to be charged; of a stopped plan, something that could not be closed at Stripe."""
+        return bool(self.open_attempts) if self.plan.deleted else self.left > 0
+
+    def of(self, part: ObjectPaymentPlanInstalment) -> list[Attempt]:
+        """The attempts of one part."""
+        return [attempt for attempt in self.attempts if attempt.part is not None and attempt.part.pk == part.pk]
+
+
+def read(plan: ObjectPaymentPlan) -> Statement:
+    """The statement of ``plan``: two queries, however many parts and attempts."""
+    parts = list(plan.payments.select_related("state"))
+    paid, lines = Decimal(0), []
+    for part in parts:
+        # the labels and rules of a part ask its plan
+        part.object_payment_plan = plan
+        settled = part.state_id == states.SUCCESS
+        if settled:
+            paid += part.amount
+        lines.append(Line(part=part, balance=plan.total - paid if settled else None))
+    return Statement(plan=plan, lines=lines, attempts=_attempts(plan, parts), paid=paid)
+
+
+def _attempts(plan: ObjectPaymentPlan, parts: list[ObjectPaymentPlanInstalment]) -> list[Attempt]:
+    kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    by_key = {str(part.pk): part for part in parts}
+    charges = Q(content_type=kind, object_id__in=list(by_key))
+    sign_ups = Q(content_type_id=plan.content_type_id, object_id=plan.object_id, action_id=states.PAYMENT_PLAN)
+    found = Checkout.objects.audit().filter(charges | sign_ups)
+    return [
+        Attempt(checkout=checkout, part=by_key.get(checkout.object_id) if checkout.content_type_id == kind.pk else None)
+        for checkout in found
+    ]

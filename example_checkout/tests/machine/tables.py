@@ -1,0 +1,39 @@
+"""The tables that an example leaves something in, in an order in which they can be emptied."""
+
+from django.contrib.auth import get_user_model
+
+from checkout.models import (
+    Agreement,
+    Checkout,
+    CheckoutAdditional,
+    CheckoutSettings,
+    Customer,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    PaymentPlan,
+    PaymentRun,
+    PaymentRunItem,
+)
+from example_checkout.models import Contact, Product, SalesLedger
+
+TABLES = [
+    model._meta.db_table
+    for model in (
+        PaymentRunItem,
+        PaymentRun,
+        ObjectPaymentPlanInstalment,
+        ObjectPaymentPlan,
+        Agreement,
+        CheckoutAdditional,
+        Notice,
+        Checkout,
+        Customer,
+        CheckoutSettings,
+        PaymentPlan,
+        SalesLedger,
+        Product,
+        Contact,
+        get_user_model(),
+    )
+]

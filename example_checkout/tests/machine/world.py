@@ -1,0 +1,232 @@
+"""Where the machine lives: one clock for site and Stripe, a wire that notices everything, processes that can die.
+
+A process of the site is a call of ``World.process``. Each SQL statement and each request to Stripe (before it leaves,
+and once its answer is there) is an event. A process can be killed at any of them, counted from its beginning. From then
+on its every further statement and request is refused, so that no ``finally`` and no ``except`` can tidy up what SIGKILL
+would leave; what was not committed is rolled back, as the database does when a connection is gone. What this is not: a
+kill between two events (no difference to anything outside the process), in the middle of a COMMIT, or of a thread
+beside the one that keeps the books. Real processes are killed by the crash tests.
+
+Another process can act at any event at which no transaction is open, between any two statements that is: what real
+rivals do, but the same each time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe
+from django.db import connection, transaction
+from django.utils import timezone
+
+from checkout.errors import (
+    AlreadySettled,
+    AmountChanged,
+    ConsentMissing,
+    InProgress,
+    NotPayable,
+    StripeRefused,
+    StripeUnreachable,
+)
+from checkout.simulator.client import SimulatorHTTPClient
+from checkout.simulator.engine import Simulator
+from example_checkout.models import SalesLedger
+from example_checkout.tests.machine.tables import TABLES
+
+
+class ProcessDied(BaseException):
+    """Killed: nothing of the site's code may catch it, and none does."""
+
+
+class HostBroke(Exception):
+    """The host's own ``checkout_success`` raised."""
+
+
+# What a flow may say. Not ``IllegalMove``, and not the bare ``CheckoutError``: those are bugs of the caller.
+EXPECTED = (
+    AlreadySettled,
+    AmountChanged,
+    ConsentMissing,
+    InProgress,
+    NotPayable,
+    StripeRefused,
+    StripeUnreachable,
+    HostBroke,
+)
+# Django's own bracket around the statements: passed through, so that a rollback always reaches the database.
+BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
+TICK = timedelta(milliseconds=1)
+
+
+class World:
+    """Everything that one example shares. ``facts`` counts what happened, ``told`` what was committed."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.begin(datetime(2026, 5, 4, 10, tzinfo=UTC))
+
+    def begin(self, now: datetime, skew: int = 0) -> None:
+        """Forget everything. Stripe's clock is ``skew`` seconds ahead of the site's."""
+        self.now, self.skew = now, skew
+        self.told: list[int] = []
+        self.facts: Counter[str] = Counter()
+        self.host_breaks = 0
+        self.audits = 0
+        self.late_calls = False
+        self.broken = False
+        self._fuse: int | None = None
+        self._dead = False
+        self._nested = 0
+        self._rival: tuple[int, Callable[[], Any]] | None = None
+        self.simulator.reset()
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table in TABLES:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
+        self.sync()
+
+    # time
+
+    def read_clock(self) -> datetime:
+        """The site's ``timezone.now``: never the same twice."""
+        self.now += TICK
+        return self.now
+
+    def wait(self, span: timedelta) -> None:
+        """Let time pass for site and Stripe alike."""
+        self.now += span
+        self.sync()
+
+    def sync(self) -> None:
+        """Set Stripe's clock by the site's."""
+        self.simulator.clock.freeze(int(self.now.timestamp()) + self.skew)
+
+    # processes
+
+    def process(self, work: Callable[[], Any], *, fuse: int | None = None) -> Any:
+        """Run ``work`` as a process of the site, killed at its event number ``fuse``; what it returned, or None."""
+        self.now += timedelta(seconds=1)
+        self.sync()
+        self._fuse, self._dead = fuse, False
+        try:
+            with connection.execute_wrapper(self._statement):
+                return work()
+        except ProcessDied:
+            self.facts["killed"] += 1
+        except EXPECTED as error:
+            self.facts[f"said {type(error).__name__}"] += 1
+        except BaseException:
+            self.broken = True
+            raise
+        finally:
+            self._fuse, self._dead = None, False
+            self.sync()
+            assert not connection.in_atomic_block, "a transaction was left open"
+        return None
+
+    def overtake(self, after: int, rival: Callable[[], Any]) -> None:
+        """Let ``rival`` act in the middle of the next process, ``after`` events from its beginning."""
+        self._rival = (after, rival)
+
+    def event(self, what: str) -> None:
+        """Something that the outside of the process can see is about to happen, or has."""
+        if self._nested:
+            return
+        if self._dead:
+            raise ProcessDied(what)
+        if self._fuse is not None:
+            self._fuse -= 1
+            if self._fuse <= 0:
+                self._dead = True
+                raise ProcessDied(what)
+        self._let_rival_act()
+
+    def _let_rival_act(self) -> None:
+        if self._rival is None or connection.in_atomic_block:
+            return
+        after, rival = self._rival
+        if after > 0:
+            self._rival = (after - 1, rival)
+            return
+        self._rival = None
+        self._nested += 1
+        try:
+            rival()
+            self.facts["overtaken"] += 1
+        except EXPECTED as error:
+            self.facts[f"rival said {type(error).__name__}"] += 1
+        finally:
+            self._nested -= 1
+
+    def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith(BRACKETS):
+            self.event(sql)
+        return execute(sql, params, many, context)
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process that runs has been killed."""
+        return self._dead and not self._nested
+
+
+class Wire(SimulatorHTTPClient):
+    """The in-process wire, which tells the world of each request and of each answer."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.simulator)
+        self.world = world
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[Any, int, Mapping[str, str]]:
+        """Answer one request, unless the process dies before it or after."""
+        path = urlsplit(url).path
+        self.world.event(f"before {method} {path}")
+        self.world.sync()
+        try:
+            answer = super().request(method, url, headers, post_data, _usage=_usage)
+        except stripe.APIConnectionError:
+            self.world.event(f"lost {method} {path}")
+            raise
+        self.world.event(f"after {method} {path}")
+        return answer
+
+
+_current: list[World] = []
+
+
+def wire() -> Wire:
+    """The value of ``CHECKOUT_STRIPE_HTTP_CLIENT``."""
+    return Wire(_current[-1])
+
+
+@contextmanager
+def inhabited(world: World, monkeypatch: Any) -> Iterator[World]:
+    """Let the site live in ``world``: its clock, its wire, and a host whose successes are counted."""
+    success = SalesLedger.checkout_success
+
+    def counted(booking: SalesLedger, checkout: Any) -> None:
+        success(booking, checkout)
+        if world.host_breaks:
+            world.host_breaks -= 1
+            world.facts["host broke"] += 1
+            raise HostBroke
+        transaction.on_commit(lambda: world.told.append(checkout.pk))
+
+    # Faster than freezegun by an order of magnitude, and it leaves threads and monotonic clocks alone. Everything of
+    # ours asks this one function what time it is.
+    monkeypatch.setattr(timezone, "now", world.read_clock)
+    monkeypatch.setattr(SalesLedger, "checkout_success", counted)
+    _current.append(world)
+    try:
+        yield world
+    finally:
+        _current.pop()

@@ -1,0 +1,160 @@
+"""The staff's pages of plans, templates and runs in a browser: axe, 360 px, no inline code, one charge."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from checkout.models import Customer, ObjectPaymentPlan
+from checkout.tests.factories import AgreementFactory, PaymentPlanFactory, PaymentRunItemFactory
+from example_checkout.tests.browser import heading, library, problems, sign_in, taken
+from example_checkout.tests.factories import ProductFactory, SalesLedgerFactory, UserFactory
+from example_checkout.tests.plans import offer_plans, saved_card
+from example_checkout.tests.staff import attempt_at, make_plan, make_run, part_url
+from example_checkout.tests.test_browser_pages import INLINE
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def booking(name: str) -> Any:
+    return SalesLedgerFactory(product=ProductFactory(name=name))
+
+
+def seed(stripe_server: Any) -> ObjectPaymentPlan:
+    """Plans of every kind and a run; the plan that comes back has a good card and an instalment that is due."""
+    offer_plans(name="Three months", slug="three-months")
+    terms = PaymentPlanFactory(name="A quarter, then monthly")
+    template = {"payment_plan": terms}
+    customer, card = saved_card(library(stripe_server).v1, email="ada@example.com")
+    plan = make_plan(
+        *("success", "fail", "pending", "pending"),
+        booking=booking("Throwing on the wheel"),
+        customer__name="Ada Lovelace",
+        customer__email="ada@example.com",
+        customer__customer_id=customer,
+        customer__payment_method_id=card,
+        **template,
+    )
+    today = timezone.localdate()
+    for number, days in ((1, -62), (2, -31), (3, 0), (4, 30)):
+        settled = timezone.now() - timedelta(days=62) if number == 1 else None
+        plan.payments.filter(count=number).update(due=today + timedelta(days=days), settled=settled)
+    deposit, declined = plan.payments[:2]
+    sign_up = AgreementFactory(
+        checkout__content_object=plan.content_object,
+        checkout__state__slug="success",
+        checkout__setup_intent_id="seti_1QvJ8x2eZvKYlo2C",
+        address="192.0.2.1",
+        payment_plan=terms,
+    )
+    ObjectPaymentPlan.objects.filter(pk=plan.pk).update(agreement=sign_up)
+    attempt_at(deposit, state__slug="success", payment_intent_id="pi_3QvJ8x2eZvKYlo2C0gJ1Q8Zq", settled=timezone.now())
+    attempt_at(declined, failure="card_declined insufficient_funds", payment_intent_id="pi_3QvJ8y2eZvKYlo2C1gJ1Q8Zr")
+    for name, states in (
+        ("Raku firing", ("success", "request", "pending", "pending")),
+        ("Bookbinding for the very patient, an advanced course", ("pay_on_session",)),
+        ("Natural dyeing", ("success", "success", "success", "success")),
+        ("Weaving a rug", ("success", "pending", "pending", "pending")),
+    ):
+        made = make_plan(
+            *states,
+            booking=booking(name),
+            customer__email=f"somebody.with.a.long.name{len(name)}@example.com",
+            **template,
+        )
+        if "request" in states:
+            unknown = attempt_at(made.payments.get(state_id="request"), state__slug="request")
+            type(unknown).objects.filter(pk=unknown.pk).update(created=timezone.now() - timedelta(days=2))
+    make_plan("success", "pending", booking=booking("Glazing"), deleted=True, **template)
+    run = make_run("success", "success", "request", "skipped", "pay_on_session", date=today, finished=timezone.now())
+    PaymentRunItemFactory(
+        payment_run=run, instalment=declined, outcome="fail", reason="card_declined insufficient_funds"
+    )
+    make_run("released", date=today - timedelta(days=1), stopped="charge: AuthenticationError 401 request=req_1")
+    return plan
+
+
+def staff_pages(page: Any, site: Any, plan: ObjectPaymentPlan) -> Iterator[str]:
+    """Walk through the staff's pages; yields the name of each while ``page`` shows it."""
+    due = plan.payments.get(count=3)
+    UserFactory(username="staff", is_staff=True, is_superuser=True)
+    sign_in(page, site, "staff")
+    template = PaymentPlanFactory(name="Not used yet", deposit=20, count=4)
+    for name, url in {
+        "checkouts": reverse("checkout.list"),
+        "audit": reverse("checkout.list.audit"),
+        "plans": reverse("checkout.object.payment.plan.list"),
+        "plans-filtered": reverse("checkout.object.payment.plan.list") + "?state=attention&q=nobody",
+        "plan": plan.get_absolute_url(),
+        "part": part_url(plan.payments.get(count=2)),
+        "charge": part_url(due, "charge"),
+        "charge-refused": part_url(plan.payments.get(count=1), "charge"),
+        "paid": part_url(due, "paid"),
+        "stop": reverse("checkout.object.payment.plan.delete", args=[plan.pk]),
+        "templates": reverse("checkout.payment.plan.list"),
+        "template": reverse("checkout.payment.plan.update", args=[template.pk]),
+        "template-in-use": reverse("checkout.payment.plan.update", args=[plan.payment_plan_id]),
+        "template-new": reverse("checkout.payment.plan.create"),
+        "retire": reverse("checkout.payment.plan.delete", args=[plan.payment_plan_id]),
+        "runs": reverse("checkout.payment.run.list"),
+        "run": plan.payments.get(count=2).run_items.get().payment_run.get_absolute_url(),
+    }.items():
+        page.goto(site.url + url)
+        page.get_by_role("heading", level=1).wait_for()
+        yield name
+    page.goto(site.url + reverse("checkout.payment.plan.create"))
+    page.get_by_label("Deposit").fill("101")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("A deposit cannot be more than 100 percent.").wait_for()
+    yield "template-mistakes"
+    page.goto(site.url + part_url(due, "charge"))
+    page.get_by_role("button", name="Charge £30.00 now").click()
+    page.get_by_text("£30.00 has been charged.").wait_for()
+    yield "plan-charged"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Any, site: Any, stripe_server: Any, console_errors: list[str], scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    plan = seed(stripe_server)
+    found = {name: bad for name in staff_pages(page, site, plan) if (bad := problems(page))}
+    # a form with mistakes is answered with 422, which Chromium notes
+    assert [line for line in console_errors if "the server responded with a status of 422" not in line] == []
+    console_errors.clear()
+    assert found == {}
+
+
+def test_every_page_fits_360_px_and_has_no_inline_code(
+    page: Any, site: Any, stripe_server: Any, console_errors: list[str]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    wide, inline = {}, {}
+    for name in staff_pages(page, site, seed(stripe_server)):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide[name] = width
+        if found := page.evaluate(INLINE):
+            inline[name] = found
+    console_errors.clear()
+    assert wide == {}
+    assert inline == {}
+
+
+def test_a_double_click_and_the_back_button_charge_once(page: Any, site: Any, stripe_server: Any) -> None:
+    plan = seed(stripe_server)
+    due = plan.payments.get(count=3)
+    UserFactory(username="staff", is_staff=True, is_superuser=True)
+    sign_in(page, site, "staff")
+    page.goto(site.url + plan.get_absolute_url())
+    page.get_by_role("link", name="Charge now").click()
+    heading(page, "Charge now")
+    page.get_by_role("button", name="Charge £30.00 now").dblclick()
+    page.wait_for_url(f"**{plan.get_absolute_url()}")
+    page.goto(site.url + part_url(due, "charge"))
+    page.get_by_text("This cannot be done now. It has been paid.").wait_for()
+    assert taken(stripe_server) == [3000]
+    assert due.attempts.count() == 1
+    assert Customer.objects.get(email="ada@example.com").has_card

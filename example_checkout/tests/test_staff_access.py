@@ -1,0 +1,172 @@
+"""The staff's pages by role: nobody, a customer, staff who may read, staff who may act."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment, PaymentPlan
+from checkout.tests.factories import PaymentPlanFactory
+from checkout.urls import urlpatterns
+from example_checkout.tests.factories import UserFactory
+from example_checkout.tests.staff import EVERYTHING, PART, PLAN, TEMPLATE, make_plan, make_run, staff_with
+
+pytestmark = pytest.mark.django_db
+
+
+class Page(NamedTuple):
+    """``permission``: what it takes beside ``is_staff``; ``post``: what a POST is answered, None for no POST."""
+
+    permission: str = ""
+    post: int | None = None
+
+
+PAGES = {
+    "checkout.list": Page(),
+    "checkout.list.audit": Page(),
+    f"{PLAN}.list": Page(),
+    PLAN: Page(),
+    f"{PLAN}.delete": Page("delete_objectpaymentplan", 302),
+    PART: Page(),
+    f"{PART}.paid": Page("mark_paid", 302),
+    f"{PART}.charge": Page("charge", 302),
+    f"{TEMPLATE}.list": Page(),
+    f"{TEMPLATE}.create": Page("add_paymentplan", 422),
+    f"{TEMPLATE}.update": Page("change_paymentplan", 422),
+    f"{TEMPLATE}.delete": Page("delete_paymentplan", 302),
+    "checkout.payment.run.list": Page(),
+    "checkout.payment.run": Page(),
+}
+
+
+class World:
+    def __init__(self) -> None:
+        self.plan = make_plan("success", "pending")
+        self.part = self.plan.payments.get(deposit=False)
+        self.template = PaymentPlanFactory()
+        self.run = make_run("success")
+
+    def url(self, name: str) -> str:
+        if name.startswith(PART):
+            return reverse(name, args=[self.part.pk])
+        if name in (PLAN, f"{PLAN}.delete"):
+            return reverse(name, args=[self.plan.pk])
+        if name in (f"{TEMPLATE}.update", f"{TEMPLATE}.delete"):
+            return reverse(name, args=[self.template.pk])
+        return reverse(name, args=[self.run.pk] if name == "checkout.payment.run" else [])
+
+    def client(self, role: str, permission: str) -> Client:
+        if role == "anonymous":
+            return Client()
+        if role == "customer":
+            client = Client()
+            client.force_login(self.plan.content_object.contact.user)
+            return client
+        if role == "reader":
+            return staff_with(*(set(EVERYTHING) - {permission}))
+        return staff_with(*([permission] if permission else []))
+
+    def rows(self) -> list[Any]:
+        tables: tuple[Any, ...] = (Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment, PaymentPlan)
+        return [list(table.objects.order_by("pk").values()) for table in tables]
+
+
+def test_the_table_names_every_staff_page() -> None:
+    assert set(PAGES) == {entry.name for entry in urlpatterns}
+
+
+@pytest.mark.parametrize("role", ["anonymous", "customer", "reader", "actor"])
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_by_role(name: str, method: str, role: str) -> None:
+    world, page = World(), PAGES[name]
+    before = world.rows()
+    answer = getattr(world.client(role, page.permission), method)(world.url(name))
+    allowed = role == "actor" or (role == "reader" and not page.permission)
+    if role == "anonymous":
+        assert (answer.status_code, answer.url.split("?")[0]) == (302, reverse("login"))
+    elif not allowed:
+        assert answer.status_code == 403
+        assert "This page is not for you" in answer.content.decode()
+    elif method == "get":
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == (page.post or 405)
+    if not allowed:
+        assert world.rows() == before
+        assert world.plan.customer.email not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.permission])
+def test_a_permission_without_is_staff_is_not_enough(name: str) -> None:
+    world = World()
+    client = staff_with(PAGES[name].permission, is_superuser=False)
+    client.force_login(UserFactory(is_superuser=True))
+    assert client.get(world.url(name)).status_code == 403
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.post])
+def test_a_post_needs_its_token(name: str) -> None:
+    world = World()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = world.client("actor", PAGES[name].permission).cookies
+    before = world.rows()
+    assert strict.post(world.url(name)).status_code == 403
+    assert world.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("where", "permission", "button"),
+    [
+        (PLAN, "charge", "Charge now"),
+        (PLAN, "mark_paid", "Mark as paid"),
+        (PLAN, "delete_objectpaymentplan", "Stop this plan"),
+        (PART, "charge", "Charge now"),
+        (PART, "mark_paid", "Mark as paid"),
+        (f"{TEMPLATE}.list", "add_paymentplan", "New template"),
+        (f"{TEMPLATE}.list", "change_paymentplan", "Change"),
+        (f"{TEMPLATE}.list", "delete_paymentplan", "Retire"),
+    ],
+)
+def test_who_may_not_sees_no_button(where: str, permission: str, button: str) -> None:
+    world = World()
+    world.plan.payments.update(due="2026-01-01")
+    without = set(EVERYTHING) - {permission}
+    link = f">{button}<"
+    assert link in staff_with(permission).get(world.url(where)).content.decode()
+    assert link not in staff_with(*without).get(world.url(where)).content.decode()
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "list" not in name and "create" not in name])
+@pytest.mark.parametrize("pk", ["0", "99999999", "9" * 19, "9" * 30, "9" * 5000])
+def test_what_is_not_there_is_a_404_page(name: str, pk: str) -> None:
+    client = staff_with(*EVERYTHING)
+    url = reverse(name, args=[77777]).replace("77777", pk)
+    assert client.get(url).status_code == 404
+    assert client.post(url).status_code in (404, 405)
+    assert client.get(url.replace(pk, "-1")).status_code == 404
+    assert client.get(url.replace(pk, "a%00b")).status_code == 404
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_views_that_may_charge_are_outside_transactions(name: str) -> None:
+    (entry,) = [entry for entry in urlpatterns if entry.name == name]
+    moves = PAGES[name].permission in ("charge", "mark_paid", "delete_objectpaymentplan")
+    assert bool(getattr(entry.callback, "_non_atomic_requests", None)) is moves
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_the_navigation_and_is_kept_by_no_cache(name: str) -> None:
+    world = World()
+    answer = staff_with(*EVERYTHING).get(world.url(name))
+    assert answer.content.decode().count('aria-current="page"') == 1
+    assert "no-store" in answer.headers["Cache-Control"]
+    for link in (
+        "checkout.list",
+        "checkout.list.audit",
+        f"{PLAN}.list",
+        f"{TEMPLATE}.list",
+        "checkout.payment.run.list",
+    ):
+        assert f'href="{reverse(link)}"' in answer.content.decode()

@@ -1,0 +1,168 @@
+"""Thousands of lives of a shop with payment plans: whatever happens in whatever order, every penny is taken once.
+
+``make statemachine`` runs 2,000 of them, ``make statemachine EXAMPLES=20000`` more; plain ``pytest`` a few, each time
+the same. The file docs/reliability.rst says what was run and found.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, run_state_machine_as_test
+
+from checkout import gateway
+from checkout.simulator.engine import Simulator
+from checkout.simulator.fixtures import Payer
+from checkout.tests import contract
+from example_checkout.tests.machine import lines, truth
+from example_checkout.tests.machine.people import CARDS, PRICES, WHO
+from example_checkout.tests.machine.recovery import Recovery
+from example_checkout.tests.machine.world import World, inhabited
+from example_checkout.tests.plans import offer_plans
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES = int(os.environ.get("STATEMACHINE_EXAMPLES", "80"))
+SHARDS = int(os.environ.get("STATEMACHINE_SHARDS", "4"))
+FIRST_SEED = int(os.environ.get("STATEMACHINE_SEED", "1"))
+SHRINK = os.environ.get("STATEMACHINE_SHRINK", "1") == "1"
+STEPS = 20
+# Every so many examples all that was said is held against Stripe's contract, which takes longer than the example.
+CHECK_CONTRACT_EVERY = 50
+
+STARTS = st.sampled_from(
+    [
+        datetime(2026, 5, 4, 10, tzinfo=UTC),
+        datetime(2026, 1, 31, 23, 50, tzinfo=UTC),
+        datetime(2026, 3, 15, 12, tzinfo=UTC),
+        datetime(2026, 3, 16, 0, 5, tzinfo=UTC),
+        datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+        datetime(2026, 12, 31, 23, 58, tzinfo=UTC),
+        datetime(2028, 2, 29, 12, tzinfo=UTC),
+    ]
+)
+TERMS = st.sampled_from([(25, 3, 1), (10, 2, 1), (33, 1, 2), (50, 4, 1)])
+
+_world: list[World] = []
+_totals: Counter[str] = Counter()
+
+
+class ShopMachine(Recovery, RuleBasedStateMachine):
+    """One life: it begins with a sign-up, goes on as it comes, and ends with everything being put right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = _world[-1]
+        self.tasks, self.asked_for = [], []
+        self.sound = False
+
+    @initialize(
+        start=STARTS,
+        skew=st.sampled_from([0, -50, 50]),
+        terms=TERMS,
+        who=WHO,
+        price=PRICES,
+        card=CARDS,
+        customers=st.integers(1, 2),
+    )
+    def open_shop(
+        self,
+        start: datetime,
+        skew: int,
+        terms: tuple[int, int, int],
+        who: int,
+        price: tuple[str, str],
+        card: str,
+        customers: int,
+    ) -> None:
+        """A plan to offer, and the first customers."""
+        self.world.begin(start, skew)
+        self.world.simulator.record = _totals["examples"] % CHECK_CONTRACT_EVERY == 0
+        truth.taken_moves()
+        self.pay = Payer(self.world.simulator)
+        self.truth = truth.Truth(self.world)
+        offer_plans(deposit=terms[0], count=terms[1], interval=terms[2])
+        for number in range(customers):
+            self.sign_up_and_come_back(who + number, price, card, "complete", 0, None)
+
+    @invariant()
+    def everything_holds(self) -> None:
+        """After each step."""
+        self.sound = False
+        self.world.facts["steps"] += 1
+        self.now = self.truth.check()
+        self.sound = True
+
+    def teardown(self) -> None:
+        """Put everything right, unless something is known to be wrong: that is then what is reported."""
+        if self.world.broken or not self.sound:
+            return
+        for one, times in self.asked_for:
+            struck = times - max(one.times or 0, 0)
+            self.world.facts[f"struck {one.name}"] += struck
+        self.recover()
+        self._count()
+        if self.world.simulator.record:
+            assert contract.check_exchanges(self.world.simulator) == []
+
+    def _count(self) -> None:
+        facts = self.world.facts
+        facts["charged"] = len(self.now.charges)
+        facts["signed up"] = len(self.signed_up())
+        facts["plans deleted"] = sum(one.deleted for one in self.now.plans.values())
+        facts["by hand"] = sum(one.is_manual and one.succeeded for one in self.now.checkouts)
+        facts["paid in the browser"] = sum(one.is_pay_on_session and one.succeeded for one in self.now.checkouts)
+        facts["paid in full"] = sum(
+            bool(parts) and all(part.state_id == "success" for part in parts) for parts in self.now.parts.values()
+        )
+        _totals["examples"] += 1
+        for name, count in facts.items():
+            _totals[f"{name}, in all"] += count
+            _totals[f"{name}, examples"] += count > 0
+
+
+@pytest.fixture
+def world(stripe_simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A shop without any past, in a database where what is committed stays."""
+    logging.disable(logging.CRITICAL)
+    settings.CHECKOUT_STRIPE_HTTP_CLIENT = "example_checkout.tests.machine.world.wire"
+    stripe_simulator.record = False
+    made = World(stripe_simulator)
+    truth.keep_journal()
+    lines.install(made, monkeypatch)
+    with inhabited(made, monkeypatch):
+        gateway.reset()
+        _world.append(made)
+        yield made
+        _world.pop()
+    made.simulator.reset()
+    truth.drop_journal()
+    gateway.reset()
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_every_penny_is_taken_once(world: World, shard: int, record_property: Any) -> None:
+    _totals.clear()
+    machine = seed(FIRST_SEED + shard)(type(f"Shop{shard}", (ShopMachine,), {}))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=-(-EXAMPLES // SHARDS),
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=False,
+            phases=(Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,),
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    record_property("statemachine", dict(_totals))
+    assert _totals["examples"] >= EXAMPLES // SHARDS
