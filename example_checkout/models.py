@@ -142,8 +142,8 @@ class SalesLedger(models.Model):
             self._note("invoiced")
         elif checkout.is_payment_plan:
             # the card is saved: make the plan that the customer agreed to; its deposit is charged after this
-            plan = checkout.agreement.payment_plan
-            ObjectPaymentPlan.objects.create_object_payment_plan(self, plan, self.checkout_total)
+            agreed = checkout.agreement
+            ObjectPaymentPlan.objects.create_object_payment_plan(self, agreed.payment_plan, agreed.total)
             self._note("on_plan")
         elif checkout.instalment is None or checkout.instalment.object_payment_plan.is_paid:
             self._note("paid")

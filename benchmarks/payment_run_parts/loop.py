@@ -33,6 +33,8 @@ def main() -> None:
                 payment_method=customer.payment_method_id,
                 confirm=True,
                 off_session=True,
+                automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
+                metadata={"instalment": str(pk)},
             )
             row.state_id = "success"
             row.save()

@@ -17,10 +17,10 @@ DOUBLING = 0.5
 #: The creep makes up for ``BACK_TO`` after so many seconds, and is the faster the longer it goes well: with this
 #: power of the time, the rate has doubled after 18 seconds and is tenfold after 27.
 CREEP = 5.0
+POWER = 3
 #: If it was more than so many times the estimate a few seconds before, it returns to that in so many seconds.
 STALL = 1.1
 RETURN = 3.0
-POWER = 3
 #: So soon after the last one came back, a cut for such a share of calls shows that its estimate was too high.
 SOON = 2.0
 MANY = 0.05

@@ -133,6 +133,16 @@ class Shop:
         self.world.late_calls = late
         self.world.process(self.work_of("deliver", which), fuse=fuse)
 
+    @rule(times=st.integers(1, 2), late=st.booleans(), fuse=FUSES)
+    def day_with_celery(self, times: int, late: bool, fuse: int | None) -> None:
+        """A day of payment, split among workers; one of them may die, and every task may be delivered twice."""
+        before = len(self.tasks)
+        self.split_the_run(wait=True, fuse=None)
+        for _delivery in range(times):
+            for which in range(before, len(self.tasks)):
+                self.deliver_a_task(which=which, late=late, fuse=fuse)
+                fuse = None
+
     @rule(kind=KINDS, fuse=FUSES)
     def ask_what_became(self, kind: str, fuse: int | None) -> None:
         """Fulfilment of one kind, from its timer; or the audit, told to fix."""
