@@ -67,6 +67,18 @@ def stripe_contract(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     assert found == [], "\n".join(["not as Stripe's contract says:", *found[:20]])
 
 
+DATABASE = {"db", "transactional_db", "live_server", "site", "crash_site"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs no database: `make test` runs that once and not on each of them."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") is None and not DATABASE & fixtures:
+            item.add_marker(pytest.mark.pure)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say it loudly where the contract could not be checked."""
     if not contract.CHECKER.exists():

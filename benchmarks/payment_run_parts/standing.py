@@ -24,17 +24,20 @@ def due(url: str, *, rows: int) -> list[Row]:
 
 
 def importing(*, times: int) -> list[Row]:
-    """``django.setup()`` with and without us, in turn."""
-    bare, ours = [], []
-    for number in range(times + 1):
-        # the first pair only warms the disk's cache
-        pair = measured("setup_cost")["ms"], measured("setup_cost", "checkout")["ms"]
-        if number:
-            bare.append(pair[0])
-            ours.append(pair[1])
-    more = median(mine - theirs for mine, theirs in zip(ours, bare, strict=True))
-    return [
-        Row(f"django.setup() without checkout, median of {times}", f"{median(bare):.0f} ms"),
-        Row("django.setup() with checkout", f"{median(ours):.0f} ms"),
-        Row("  more, pair by pair", f"{more:.1f} ms", "at most 20 ms", more <= 20),
-    ]
+    """``django.setup()`` with and without us, in turn; once as it is, and once without Python's garbage collector."""
+    rows = []
+    for what, arguments in (("", ()), (", garbage collector off", ("uncollected",))):
+        bare, ours = [], []
+        for number in range(times + 1):
+            pair = measured("setup_cost", *arguments)["ms"], measured("setup_cost", "checkout", *arguments)["ms"]
+            # the first pair only compiles, and warms the disk's cache
+            if number:
+                bare.append(pair[0])
+                ours.append(pair[1])
+        more = median(mine - theirs for mine, theirs in zip(ours, bare, strict=True))
+        rows += [
+            Row(f"django.setup() without checkout{what}", f"{median(bare):.0f} ms"),
+            Row(f"django.setup() with checkout{what}", f"{median(ours):.0f} ms"),
+            Row(f"  more, pair by pair, median of {times}", f"{more:.1f} ms", "at most 20 ms", more <= 20),
+        ]
+    return rows

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checkout.simulator.fixtures import Payer
 from checkout.tests.test_docs import TOP, blocks
 
+pytestmark = pytest.mark.slow
 PAGE = TOP / "docs" / "quickstart.rst"
 SIMULATOR = "http://127.0.0.1:12111"
 VISIT = """
@@ -65,3 +68,65 @@ def test_the_quickstart_ends_with_a_payment(tmp_path: Path, stripe_server: Any) 
     run(tmp_path, python, "manage.py", "payment_intent_fulfillment")
 
     assert "paid: True" in run(tmp_path, python, "manage.py", "shell", "-v0", "-c", LOOK)
+
+
+PLANS = TOP / "docs" / "payment_plans.rst"
+SIGN_UP = """
+import re
+from django.test import Client
+from checkout.models import Checkout
+browser = Client(SERVER_NAME="127.0.0.1")
+page = browser.post("/order/2/parts/", follow=True)
+assert page.status_code == 200, page.status_code
+shown = page.content.decode()
+assert "120.00" in shown and "30.00" in shown
+address = page.request["PATH_INFO"]
+agreed = {"step": "begin", "consent": "yes", "schedule": re.search('data-schedule="([0-9a-f]+)"', shown)[1]}
+json = {"Accept": "application/json"}
+assert browser.post(address, {**agreed, "consent": ""}, headers=json).json()["reason"] == "consent"
+assert browser.post(address, agreed, headers=json).json()["ok"]
+print("intent:", Checkout.objects.get(action="payment_plan").setup_intent_id)
+"""
+LOOK_AT_PLAN = """
+from shop.models import Order
+from checkout.models import ObjectPaymentPlan
+plan = ObjectPaymentPlan.objects.for_content_object(Order.objects.get(pk=2))
+print("parts:", [(str(one.amount), one.state_id) for one in plan.payments])
+"""
+
+
+def follow_plans(folder: Path) -> None:
+    """Add what the page says to the files that it names."""
+    for intro, text in blocks(PLANS):
+        named = re.search(r"^Add .*``(shop/\w+\.py)``", intro)
+        if named is None:
+            continue
+        path = folder / named[1]
+        before = path.read_text(encoding="utf-8")
+        if "at the end of the class" in intro:
+            text = "".join(f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True))
+        added = text + before if "to the imports" in intro else f"{before}\n\n{text}"
+        path.write_text(added, encoding="utf-8")
+
+
+def test_payment_plans_go_on_from_there(tmp_path: Path, stripe_server: Any) -> None:
+    python = sys.executable
+    run(tmp_path, python, "-m", "django", "startproject", "shop", ".")
+    write_files(tmp_path, stripe_server.url)
+    follow_plans(tmp_path)
+    steps = [text for _intro, text in blocks(PAGE) if "manage.py makemigrations" in text]
+    steps += [text for _intro, text in blocks(PLANS) if "manage.py makemigrations" in text]
+    for line in [line for step in steps for line in step.splitlines()]:
+        run(tmp_path, *shlex.split(line.replace("python ", f"{python} ", 1)))
+
+    visit = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", SIGN_UP)
+    answer = Payer(stripe_server.simulator)(visit.split("intent: ")[1].strip())
+    assert answer.get("status") == "succeeded", answer
+    run(tmp_path, python, "manage.py", "setup_intent_fulfillment")
+
+    commands = [text for _intro, text in blocks(PLANS) if "testing_set_pending_instalment_due" in text]
+    said = [run(tmp_path, *shlex.split(line.replace("python ", f"{python} ", 1))) for line in commands[0].splitlines()]
+    assert "30.00  would be charged" in said[1]
+    assert "30.00  Charged" in said[2]
+    look = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", LOOK_AT_PLAN)
+    assert re.findall(r"'(\w+)'\)", look) == ["success", "success", "pending", "pending"]

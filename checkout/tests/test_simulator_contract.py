@@ -11,6 +11,7 @@ import pytest
 from . import contract
 from .simulated import World
 
+pytestmark = pytest.mark.slow
 TOP = Path(__file__).resolve().parents[2]
 BROKEN = """
 from checkout.simulator.engine import Simulator

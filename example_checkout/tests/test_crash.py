@@ -6,7 +6,7 @@ import pytest
 
 from example_checkout.tests.crash_site import Site
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def assert_paid_once(site: Site, amount: int = 12000) -> None:

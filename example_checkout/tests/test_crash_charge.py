@@ -13,7 +13,7 @@ import pytest
 from example_checkout.tests.crash_site import TOP, Site, child_environ
 from example_checkout.tests.fleet import wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CHARGE = "POST /v1/payment_intents"
 RUN = ("command", "process_payments")

@@ -26,7 +26,7 @@ from example_checkout.tests.hostile import (
     watched,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from checkout.models import Checkout, CheckoutAdditional
 from example_checkout.models import Contact, Product, SalesLedger
 from example_checkout.tests.hostile import TEXTS, TOTALS, Site, each, watched
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

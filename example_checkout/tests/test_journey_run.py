@@ -132,7 +132,7 @@ def test_being_told_to_slow_down_is_waited_out(
     stripe_simulator: Any, stripe_trouble: Any, signed_up: ObjectPaymentPlan
 ) -> None:
     let_fall_due(signed_up, how_many=3)
-    stripe_trouble("rate_limit", times=7, path="/v1/payment_intents")
+    stripe_trouble("rate_limit", times=2, path="/v1/payment_intents")
     assert run.process_payments().count("success") == 3
     assert taken(stripe_simulator) == [3000] * 4
 

@@ -1,0 +1,73 @@
+"""What the state machine has found, each as a plain test: see docs/reliability.rst."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from checkout.flows import fulfil, payment, plan
+from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
+from example_checkout.models import SalesLedger
+from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
+from example_checkout.tests.plans import let_fall_due, offer_plans, plan_of, sign_up_with
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def one_due(stripe_simulator: Any, pay: Any) -> ObjectPaymentPlanInstalment:
+    (pk,) = let_fall_due(plan_of(sign_up_with(pay)))
+    found: ObjectPaymentPlanInstalment = ObjectPaymentPlanInstalment.objects.get(pk=pk)
+    return found
+
+
+class Killed(BaseException):
+    """No code of the site catches it."""
+
+
+@pytest.mark.parametrize("end", [RuntimeError, Killed])
+def test_a_payment_by_hand_that_dies_leaves_no_claim(
+    one_due: Any, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    """It was left in ``request``, with the claim: Stripe knows nothing of it, so nobody could ever resolve it."""
+
+    def die(*_arguments: Any) -> None:
+        raise end
+
+    staff = UserFactory(is_staff=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(SalesLedger, "checkout_success", die)
+        with pytest.raises(end):
+            plan.mark_paid(one_due, user=staff)
+    one_due.refresh_from_db()
+    assert one_due.state_id == "pending"
+    assert not Checkout.objects.exclude(claim=None).exists()
+    assert plan.mark_paid(one_due, user=staff).succeeded
+
+
+def test_a_payment_by_hand_that_was_only_begun_is_closed_one_day(one_due: Any) -> None:
+    begun = Checkout.objects.create(
+        action_id="manual", content_object=one_due, total=one_due.amount, currency=one_due.currency
+    )
+    Checkout.objects.filter(pk=begun.pk).update(created=timezone.now() - timedelta(days=4))
+    assert fulfil.payments().settled == 1
+    begun.refresh_from_db()
+    one_due.refresh_from_db()
+    assert (begun.state_id, one_due.state_id) == ("fail", "pending")
+
+
+def test_a_card_saved_without_consent_is_put_aside(stripe_simulator: Any, pay: Any, told: list[int]) -> None:
+    """Somebody confirms with our page's secret and never presses our button: each pass of fulfilment failed."""
+    offer_plans()
+    booking = SalesLedgerFactory()
+    checkout = Checkout.objects.create_checkout("payment_plan", booking, booking.contact.user)
+    pay(checkout)
+    payment.finish(checkout)
+    for _pass in range(2):
+        assert fulfil.setups().errors == 0
+    checkout.refresh_from_db()
+    assert "without consent" in checkout.quarantine
+    assert checkout.is_open
+    assert told == []
+    assert Notice.objects.count() == 1
