@@ -67,6 +67,7 @@ class Switchboard:
         Whatever ends it, calls in flight are waited for and settled, and what was not asked for is released.
         """
         more = True
+        gateway.prepare()
         with ThreadPoolExecutor(self._lines, thread_name_prefix="stripe") as pool:
             try:
                 while True:

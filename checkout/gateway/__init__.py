@@ -6,7 +6,7 @@ nothing moved, ``StripeUnreachable`` that we do not know.
 """
 
 from checkout.gateway.answers import Answer, Card, ClientSecret, Decline, Intent, IntentStatus, Page, Setup
-from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, StripeLimited, reset
+from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, StripeLimited, prepare, reset
 from checkout.gateway.customers import create_customer, find_customer, retrieve_card, set_default_card
 from checkout.gateway.payment_intents import (
     PAGE_SIZE,
@@ -49,6 +49,7 @@ __all__ = [
     "find_customer",
     "list_payment_intents",
     "list_setup_intents",
+    "prepare",
     "reset",
     "retrieve_card",
     "retrieve_payment_intent",

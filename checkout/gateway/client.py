@@ -88,6 +88,15 @@ def _hide_secrets(record: logging.LogRecord) -> bool:
     return True
 
 
+def prepare() -> None:
+    """Import the SDK and make the client before the first of many calls at once.
+
+    The others would wait for that one, with their turn already given to them, and then go out in one burst.
+    """
+    if settings.secret_key:
+        _service = client().v1.payment_intents
+
+
 def reset() -> None:
     """Forget the client, so that changed settings count. For tests."""
     client.cache_clear()

@@ -11,6 +11,8 @@ Another process can act at any event at which no transaction is open, between an
 rivals do, but the same each time.
 """
 
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,6 +61,22 @@ EXPECTED = (
 # Django's own bracket around the statements: passed through, so that a rollback always reaches the database.
 BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 TICK = timedelta(milliseconds=1)
+
+
+def _bury(death: BaseException) -> None:
+    """Let go of what the dead process held, while it still counts as dead.
+
+    A generator runs its ``finally`` when it is thrown away, which must not be later, when the database would listen.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _ignored: None
+    try:
+        error: BaseException | None = death
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error.__traceback__ = None
+            error = error.__context__
+    finally:
+        sys.unraisablehook = hook
 
 
 class World:
@@ -112,9 +130,11 @@ class World:
         self._fuse, self._dead = fuse, False
         try:
             with connection.execute_wrapper(self._statement):
-                return work()
-        except ProcessDied:
-            self.facts["killed"] += 1
+                try:
+                    return work()
+                except ProcessDied as death:
+                    _bury(death)
+                    self.facts["killed"] += 1
         except EXPECTED as error:
             self.facts[f"said {type(error).__name__}"] += 1
         except BaseException:
