@@ -23,7 +23,7 @@ from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import STAFF_ACT, STAFF_READ
 from example_checkout.tests.visitors import BOOK, FAIL, PAY, SUCCESS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ANYBODY = (
     "anonymous",

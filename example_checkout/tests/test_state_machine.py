@@ -28,7 +28,7 @@ from example_checkout.tests.plans import offer_plans
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = int(os.environ.get("STATEMACHINE_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("STATEMACHINE_EXAMPLES", "40"))
 SHARDS = int(os.environ.get("STATEMACHINE_SHARDS", "4"))
 FIRST_SEED = int(os.environ.get("STATEMACHINE_SEED", "1"))
 SHRINK = os.environ.get("STATEMACHINE_SHRINK", "1") == "1"
