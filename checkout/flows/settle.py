@@ -48,13 +48,21 @@ def settle_together(answers: Sequence[tuple[Checkout, Intent]]) -> list[bool]:
     with transaction.atomic(durable=True):
         locked = _lock_all([checkout for checkout, _answer in answers])
         rows = [locked[checkout.pk] for checkout, _answer in answers]
-        moved = [_apply(row, answer) for row, (_checkout, answer) in zip(rows, answers, strict=True)]
+        # the host's rows are written plan by plan: two processes with parts of the same plans do not cross
+        moved = [False] * len(rows)
+        for place in sorted(range(len(rows)), key=lambda place: _plan_and_part(rows[place][0])):
+            moved[place] = _apply(rows[place], answers[place][1])
         _note_outcomes([row for (row, _others), won in zip(rows, moved, strict=True) if won])
     for (row, _others), (checkout, answer), won in zip(rows, answers, moved, strict=True):
         _copy(row, checkout)
         if won:
             logger.info("settle settled checkout=%s state=%s intent=%s", row.uuid, row.state_id, answer.id)
     return moved
+
+
+def _plan_and_part(checkout: Checkout) -> tuple[int, int]:
+    part = checkout.instalment
+    return (part.object_payment_plan_id, part.pk) if part is not None else (0, 0)
 
 
 def _apply(found: Locked, answer: Intent) -> bool:

@@ -2,14 +2,13 @@
 
 from django.contrib import messages
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from checkout import states
 from checkout.errors import CheckoutError, InProgress, StripeRefused, StripeUnreachable
 from checkout.models import Checkout, ObjectPaymentPlanInstalment
 from checkout.templatetags.checkout_staff import in_words, part_state
-from checkout.templatetags.checkout_tags import checkout_amount
+from checkout.templatetags.checkout_tags import checkout_amount, checkout_day
 
 Said = tuple[int, str]
 
@@ -67,7 +66,7 @@ def why_no_charge(part: ObjectPaymentPlanInstalment) -> str:
     if part.state_id == states.PAY_ON_SESSION:
         return _("The bank wants the customer to approve it: only the customer can pay it by card.")
     if part.due > timezone.localdate():
-        return _("It is not due until %(date)s.") % {"date": date_format(part.due, "j F Y")}
+        return _("It is not due until %(date)s.") % {"date": checkout_day(part.due)}
     if not part.checkout_can_charge:
         return _("It was declined, and no further attempt is due. The customer can pay it with any card.")
     if not part.customer.has_card:

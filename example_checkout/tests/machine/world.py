@@ -164,7 +164,7 @@ class World:
         self._let_rival_act()
 
     def _let_rival_act(self) -> None:
-        if self._rival is None or connection.in_atomic_block:
+        if self._dead or self._rival is None or connection.in_atomic_block:
             return
         after, rival = self._rival
         if after > 0:
@@ -183,6 +183,9 @@ class World:
     def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if not sql.startswith(BRACKETS):
             self.event(sql)
+        elif sql.startswith("BEGIN") and not self._nested:
+            # between what was read before a transaction and the transaction (SQLite says it aloud)
+            self._let_rival_act()
         return execute(sql, params, many, context)
 
     @property
