@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, states
 from checkout.errors import CheckoutError, InProgress, NotPayable, StripeRefused, StripeUnreachable
+from checkout.flows.customer import KEY_LIVES
 from checkout.flows.settle import guarded, release, settle, settle_together
 from checkout.gateway import ChargeRequest, Intent
 from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
@@ -139,10 +140,22 @@ def request_for(checkout: Checkout) -> ChargeRequest:
     )
 
 
+def may_ask_again(checkout: Checkout, *, now: datetime) -> bool:
+    """Whether repeating it can charge once at most, and should: its key certainly lives, and its plan goes on.
+
+    Where not, only Stripe's list can tell: see ``fulfil_charges``.
+    """
+    if now - checkout.created > KEY_LIVES:
+        return False
+    rows = ObjectPaymentPlanInstalment.objects.filter(pk=checkout.object_id, object_payment_plan__deleted=False)
+    return bool(rows.filter(state_id=states.REQUEST).exists())
+
+
 def ask_again(checkout: Checkout, *, now: datetime) -> Intent | None:
     """Repeat a charge whose answer was lost, under its key; None if it has been settled or released meanwhile.
 
-    That it is asked is on disk first: whoever would release it as never asked for (``release``) then leaves it to us.
+    Only if ``may_ask_again``. That it is asked is on disk first: whoever would release it as never asked for
+    (``release``) then leaves it to us.
     """
     if not Checkout.objects.filter(pk=checkout.pk, state_id=states.REQUEST).update(asked=now):
         return None

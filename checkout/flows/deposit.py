@@ -146,11 +146,12 @@ def _not_authenticated(decline: gateway.Decline) -> bool:
 
 
 def _ask_again(attempt: Checkout) -> None:
-    """The answer to the charge was lost: the same call under the same key gives it, and charges nothing further."""
-    if timezone.now() - attempt.created < PATIENCE:
+    """The answer to the charge was lost: while its key lives, the same call gives it and charges nothing further."""
+    now = timezone.now()
+    if now - attempt.created < PATIENCE or not charge.may_ask_again(attempt, now=now):
         return
     try:
-        answer = charge.ask_again(attempt, now=timezone.now())
+        answer = charge.ask_again(attempt, now=now)
         if answer is not None:
             charge.conclude(attempt, answer)
     except (StripeRefused, StripeUnreachable) as error:

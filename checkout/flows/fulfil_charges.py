@@ -18,7 +18,7 @@ from checkout.flows.customer import KEY_LIVES
 from checkout.flows.fulfil import Report, alone
 from checkout.flows.listing import CHARGES, SLACK
 from checkout.flows.settle import release
-from checkout.models import Checkout, ObjectPaymentPlanInstalment
+from checkout.models import Checkout
 
 logger = logging.getLogger(__name__)
 
@@ -93,15 +93,9 @@ def _answer(checkout: Checkout, *, now: datetime) -> gateway.Intent | None:
     """What Stripe says of this charge; None if it certainly knows nothing of it."""
     if checkout.payment_intent_id:
         return gateway.retrieve_payment_intent(checkout.payment_intent_id)
-    if now - checkout.created <= KEY_LIVES and _still_wanted(checkout):
+    if charge.may_ask_again(checkout, now=now):
         return charge.ask_again(checkout, now=now)
     return _search(checkout)
-
-
-def _still_wanted(checkout: Checkout) -> bool:
-    """Its plan goes on: nothing may be charged for one that was deleted meanwhile."""
-    rows = ObjectPaymentPlanInstalment.objects.filter(pk=checkout.object_id, object_payment_plan__deleted=False)
-    return bool(rows.filter(state_id=states.REQUEST).exists())
 
 
 def _search(checkout: Checkout) -> gateway.Intent | None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from checkout.flows import fulfil, payment, plan
+from checkout.flows import deposit, fulfil, payment, plan
 from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
-from example_checkout.tests.plans import let_fall_due, offer_plans, plan_of, sign_up_with
+from example_checkout.tests.plans import let_fall_due, library, offer_plans, plan_of, sign_up_with, start_sign_up
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +71,35 @@ def test_a_card_saved_without_consent_is_put_aside(stripe_simulator: Any, pay: A
     assert checkout.is_open
     assert told == []
     assert Notice.objects.count() == 1
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_a_deposit_is_asked_for_again_only_while_its_key_lives(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any, move_clock: Any, hours: int
+) -> None:
+    """The page after a sign-up, opened again two days later, charged a second time what had been charged."""
+    checkout = start_sign_up()
+    pay(checkout)
+    stripe_trouble("timeout_after_commit", times=2, path="/v1/payment_intents")
+    payment.finish(checkout)
+    attempt = plan_of(checkout).deposit.attempts.get()
+    assert attempt.state_id == "request"
+    Checkout.objects.filter(pk=attempt.pk).update(created=timezone.now() - timedelta(hours=hours))
+    move_clock(hours=hours)
+    step = deposit.look(checkout).step
+    assert step is (deposit.Step.PAID if hours == 1 else deposit.Step.WAIT)
+    assert [one.status for one in library(stripe_simulator).charges.list().data] == ["succeeded"]
+
+
+def test_a_deposit_of_a_deleted_plan_is_not_asked_for_again(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any
+) -> None:
+    checkout = start_sign_up()
+    pay(checkout)
+    stripe_trouble("reset_before", times=2, path="/v1/payment_intents")
+    payment.finish(checkout)
+    made = plan_of(checkout)
+    type(made).objects.filter(pk=made.pk).update(deleted=True)
+    Checkout.objects.filter(action_id="charge").update(created=timezone.now() - timedelta(minutes=1))
+    assert deposit.look(checkout).step is deposit.Step.WAIT
+    assert library(stripe_simulator).charges.list().data == []

@@ -137,20 +137,6 @@ def test_twenty_five_plans_cost_as_many_queries_as_one(staff: Client) -> None:
     assert one <= 10
 
 
-def test_the_conditions_are_asked_of_indexes() -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("the plan is read on PostgreSQL")
-    today = timezone.localdate()
-    plans = ObjectPaymentPlan.objects.order_by("-pk")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    for rows in (
-        standing.with_standing(plans.filter(pk__in=[1, 2, 3]), today),
-        *(plans.filter(condition)[:25] for condition in standing.conditions(today).values()),
-    ):
-        assert "Seq Scan" not in rows.explain()
-
-
 def test_the_statement_reads_like_one_of_a_bank(staff: Client) -> None:
     plan = make_plan("success", "success", "fail", "pending")
     attempt_at(plan.payments.get(count=3), failure="card_declined expired_card", payment_intent_id="pi_declined")

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from checkout.flows import charge, deposit, on_session, payment
 from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment
 from checkout.simulator.errors import ConnectionLost
 from checkout.simulator.fixtures import Payer
+from checkout.simulator.trouble import Rule
 from example_checkout.models import Contact, Product, SalesLedger
 from example_checkout.tests.machine.truth import Snapshot
 from example_checkout.tests.machine.world import World
@@ -37,7 +39,8 @@ PRICES = st.sampled_from([("120.00", "GBP"), ("100.01", "GBP"), ("99.97", "EUR")
 # Ada is known under two spellings of one address.
 PEOPLE = ("ada@example.com", "Ada@Example.com", "bob@example.com")
 WHO = st.integers(0, len(PEOPLE) - 1)
-LOST = st.sampled_from([0, 0, 0, 2])
+# Answers in a row that are lost: two are all that one call gets, four are those of two calls.
+LOST = st.sampled_from([0, 0, 2, 4])
 WHICH = st.integers(0, 7)
 # At which event a process is killed, if it is.
 FUSES = st.one_of(st.none(), st.none(), st.integers(1, 12), st.integers(1, 90))
@@ -56,6 +59,7 @@ class People:
     world: World
     now: Snapshot
     pay: Payer
+    asked_for: list[tuple[Rule, int]]
 
     def person(self, who: int) -> Contact:
         """The contact, with an account."""
@@ -107,14 +111,24 @@ class People:
         checkout = self.sign_up(who, price)
         if checkout is not None:
             self.in_browser(checkout, card, answer)
-            if lost:
-                self.world.simulator.trouble.add("timeout_after_commit", times=lost, path="/v1/payment_intents")
+            self.lose(lost, "/v1/payment_intents")
             self.world.process(lambda: payment.finish(checkout), fuse=fuse)
+            if lost:
+                # the page that the customer sees now asks where the deposit stands
+                self.world.wait(timedelta(seconds=10))
+                self.world.process(lambda: deposit.look(checkout))
 
-    @rule(who=WHO, price=PRICES, fuse=FUSES)
-    def begin_to_sign_up(self, who: int, price: tuple[str, str], fuse: int | None) -> None:
+    @rule(who=WHO, price=PRICES, lost=LOST, fuse=FUSES)
+    def begin_to_sign_up(self, who: int, price: tuple[str, str], lost: int, fuse: int | None) -> None:
         """Only the first half; another person may have begun before."""
+        self.lose(lost, None)
         self.sign_up(who, price, fuse)
+
+    def lose(self, answers: int, path: str | None) -> None:
+        """The next answers do not arrive, though Stripe does what it was asked."""
+        if answers:
+            made = self.world.simulator.trouble.add("timeout_after_commit", times=answers, path=path)
+            self.asked_for.append((made, answers))
 
     @precondition(lambda self: self.open_attempts(states.PAYMENT_PLAN))
     @rule(which=WHICH, card=CARDS, answer=ANSWERS)
