@@ -40,6 +40,7 @@ class Recovery(People, Shop):
         for customer in self.now.customers.values():
             if customer.has_card:
                 self.give_card(customer, "visa")
+        self.world.process(self.work_of("setups"))
         self.world.process(lambda: self.trust(run.process_payments(pace=Hurry())))
         self.now = self.truth.check()
         self.all_is_well()

@@ -55,6 +55,7 @@ SPANS = st.sampled_from(
 OFTEN = st.sampled_from([True, True, False])
 AUDITED_DAYS = 3650
 KINDS = st.sampled_from(["payments", "setups", "on_session", "charges", "charges", "audit"])
+MEANWHILE = st.sampled_from([None, None, "delete", "by hand", "charge"])
 RIVALS = st.sampled_from(
     ["run", "payments", "setups", "on_session", "charges", "by hand", "delete", "charge", "deliver"]
 )
@@ -133,11 +134,17 @@ class Shop:
         self.world.late_calls = late
         self.world.process(self.work_of("deliver", which), fuse=fuse)
 
-    @rule(times=st.integers(1, 2), late=st.booleans(), fuse=FUSES)
-    def day_with_celery(self, times: int, late: bool, fuse: int | None) -> None:
-        """A day of payment, split among workers; one of them may die, and every task may be delivered twice."""
+    @rule(times=st.integers(1, 2), act=MEANWHILE, late=st.booleans(), fuse=FUSES)
+    def day_with_celery(self, times: int, act: str | None, late: bool, fuse: int | None) -> None:
+        """A day of payment, split among workers; one of them may die, and every task may be delivered twice.
+
+        Staff may act on what has been handed out and not been charged yet.
+        """
         before = len(self.tasks)
         self.split_the_run(wait=True, fuse=None)
+        if act and len(self.tasks) > before:
+            rows = list(ObjectPaymentPlanInstalment.objects.order_by("pk").values_list("pk", flat=True))
+            self.staff_act(kind=act, which=rows.index(self.tasks[before][1][0]), fuse=None)
         for _delivery in range(times):
             for which in range(before, len(self.tasks)):
                 self.deliver_a_task(which=which, late=late, fuse=fuse)
