@@ -137,7 +137,11 @@ def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
     stale = checkout.repriced_total is not None or not checkout.payment_intent_id
     if stale or currency != checkout.currency or not total == checkout.total == shown_total:
         raise AmountChanged(f"Checkout {checkout.pk}: shown {shown_total}, due {total} {currency}.")
-    take_claim(checkout)
+    _claim(checkout)
+
+
+def _claim(checkout: Checkout) -> None:
+    take_claim(checkout, check=lambda target: _payable(target, checkout.action_id))
 
 
 def agree(checkout: Checkout, *, consent: sign_up.Consent) -> None:
@@ -145,7 +149,7 @@ def agree(checkout: Checkout, *, consent: sign_up.Consent) -> None:
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
     _payable(checkout.content_object, checkout.action_id)
-    sign_up.agree(checkout, consent=consent, take_claim=take_claim)
+    sign_up.agree(checkout, consent=consent, take_claim=_claim)
 
 
 def finish(checkout: Checkout) -> Answer | None:
@@ -172,7 +176,7 @@ def invoice(checkout: Checkout, *, details: dict[str, Any]) -> bool:
     if not checkout.is_open or not checkout.is_invoice:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.action_id} {checkout.state_id}.")
     total, _currency = _payable(checkout.content_object, checkout.action_id)
-    take_claim(checkout)
+    _claim(checkout)
     with transaction.atomic(durable=True):
         CheckoutAdditional.objects.update_or_create(checkout=checkout, defaults=details)
         Checkout.objects.filter(pk=checkout.pk, state_id__in=states.OPEN).update(total=total)

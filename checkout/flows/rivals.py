@@ -1,10 +1,13 @@
 """One payment for an object at a time: taking the claim, closing what else is open, at Stripe first."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
 
 from checkout import gateway, states
-from checkout.errors import AlreadySettled, InProgress
+from checkout.errors import AlreadySettled, CheckoutError, InProgress
 from checkout.flows import sign_up
 from checkout.flows.settle import close, settle
 from checkout.models import Checkout
@@ -37,8 +40,12 @@ def evict(rival: Checkout) -> None:
         raise InProgress(f"Checkout {rival.pk} is being worked on by the bank.")
 
 
-def take_claim(checkout: Checkout, *, may_evict: bool = True) -> None:
-    """Hold the object for this checkout. The column is unique, so the database refuses a rival."""
+def take_claim(checkout: Checkout, *, check: Callable[[Any], object]) -> None:
+    """Hold the object for this checkout. The column is unique, so the database refuses a rival.
+
+    ``check`` raises if the object may not be paid. It looks once more, under the claim: since the caller looked, a
+    rival may have come, paid, and given the claim back.
+    """
     if checkout.state_id == states.REQUEST:
         return
     content_type = ContentType.objects.get_for_id(checkout.content_type_id)
@@ -47,13 +54,20 @@ def take_claim(checkout: Checkout, *, may_evict: bool = True) -> None:
         try:
             with transaction.atomic():
                 moved = checkout.move_to(states.REQUEST, claim=claim)
+                if moved:
+                    model: Any = content_type.model_class()
+                    check(model._base_manager.filter(pk=checkout.object_id).first())
         except IntegrityError:
             rival = Checkout.objects.filter(claim=claim).first()
-            if not may_evict or not rounds_left:
+            if not rounds_left:
                 raise InProgress(f"Checkout {checkout.pk}: {claim} is held by {rival}.") from None
             if rival is not None:
                 evict(rival)
             continue
+        except CheckoutError:
+            # the claim has been undone, and the instance does not know it
+            checkout.refresh_from_db(fields=["state", "claim", "updated"])
+            raise
         if not moved:
             checkout.refresh_from_db()
             if not checkout.is_open:

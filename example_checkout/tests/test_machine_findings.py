@@ -6,11 +6,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from checkout.flows import deposit, fulfil, payment, plan
+from checkout.errors import NotPayable
+from checkout.flows import deposit, fulfil, on_session, payment, plan, run
 from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
-from example_checkout.tests.plans import let_fall_due, library, offer_plans, plan_of, sign_up_with, start_sign_up
+from example_checkout.tests.plans import (
+    fast_pace,
+    let_fall_due,
+    library,
+    offer_plans,
+    plan_of,
+    sign_up_with,
+    start_sign_up,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +64,27 @@ def test_a_payment_by_hand_that_was_only_begun_is_closed_one_day(one_due: Any) -
     begun.refresh_from_db()
     one_due.refresh_from_db()
     assert (begun.state_id, one_due.state_id) == ("fail", "pending")
+
+
+def test_a_button_pressed_while_a_run_comes_and_goes(one_due: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run charged between our look at the instalment and our claim on it: the customer then paid it once more."""
+    page = on_session.start(one_due, user=None)
+    look = payment._payable
+    runs: list[int] = []
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        found = look(*args, **kwargs)
+        if not runs:
+            runs.append(1)
+            assert run.process_payments(pace=fast_pace()).count("success") == 1
+        return found
+
+    monkeypatch.setattr(payment, "_payable", overtaken)
+    with pytest.raises(NotPayable):
+        payment.begin(page, shown_total=one_due.amount)
+    assert (page.state_id, page.claim) == ("pending", None)
+    page.refresh_from_db()
+    assert (page.state_id, page.claim) == ("pending", None)
 
 
 def test_a_card_saved_without_consent_is_put_aside(stripe_simulator: Any, pay: Any, told: list[int]) -> None:

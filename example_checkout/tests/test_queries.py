@@ -91,10 +91,11 @@ def test_the_page_of_an_invoice_asks_stripe_nothing(visitor: Visitor) -> None:
     assert visitor.cost.calls == 0
 
 
-def test_beginning_costs_at_most_six_statements_and_no_call(visitor: Visitor) -> None:
+def test_beginning_costs_at_most_eight_statements_and_no_call(visitor: Visitor) -> None:
     url = book(visitor)
     assert begin(visitor, url).json() == {"ok": True}
-    assert visitor.cost.sql <= 6
+    # two of them look at the object once more, under the claim
+    assert visitor.cost.sql <= 8
     assert visitor.cost.calls == 0
     # the double click finds its work done
     assert begin(visitor, url).json() == {"ok": True}

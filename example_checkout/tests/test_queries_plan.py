@@ -66,10 +66,11 @@ def test_the_page_costs_at_most_nine_statements_and_one_call_whatever_the_plan(v
         assert found.calls == 1
 
 
-def test_agreeing_costs_at_most_twenty_statements_and_no_call(visitor: Visitor) -> None:
+def test_agreeing_costs_at_most_24_statements_and_no_call(visitor: Visitor) -> None:
     url = book(visitor)
     assert begin(visitor, url).json() == {"ok": True}
-    assert visitor.cost.sql <= 20
+    # four of them look at object and offer once more, under the claim
+    assert visitor.cost.sql <= 24
     assert visitor.cost.calls == 0
 
 
