@@ -132,6 +132,7 @@ def card_error(no: Decline, method: Obj, charge: Obj | None) -> Obj:
         "decline_code": no.reason,
         "doc_url": f"https://stripe.com/docs/error-codes/{no.code.replace('_', '-')}",
         "message": no.message,
+        "network_advice_code": charge["outcome"]["network_advice_code"] if charge else None,
         "network_decline_code": charge["outcome"]["network_decline_code"] if charge else None,
         "param": no.param,
         "payment_method": render(method),

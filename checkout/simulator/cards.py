@@ -19,6 +19,9 @@ class Decline:
     blocked: bool = False
     #: Declines only when a security code was given.
     needs_cvc: bool = False
+    #: What the card network itself answers; without one, the charge shows the usual code of the reason.
+    network_code: str | None = None
+    network_advice: str | None = None
 
 
 @dataclass(frozen=True)

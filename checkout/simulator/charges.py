@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .call import Call
 from .cards import DECLINES, Card, Decline
 from .common import find, metadata, page, shipping, unset
@@ -66,8 +68,8 @@ def _outcome(card: Card, no: Decline | None) -> Obj:
         message = f"The bank returned the decline code `{no.reason}`."
     return {
         "advice_code": no.advice if no else None,
-        "network_advice_code": None,
-        "network_decline_code": _NETWORK_CODES.get(no.reason, "05") if no and not no.blocked else None,
+        "network_advice_code": no.network_advice if no else None,
+        "network_decline_code": _network_code(no) if no and not no.blocked else None,
         "network_status": status,
         "reason": None if no is None else "highest_risk_level" if no.blocked else no.reason,
         "risk_level": card.risk,
@@ -77,13 +79,25 @@ def _outcome(card: Card, no: Decline | None) -> Obj:
     }
 
 
-def forced_decline(call: Call) -> Decline | None:
-    """The decline that trouble asks for, if any."""
+def _network_code(no: Decline) -> str:
+    return no.network_code or _NETWORK_CODES.get(no.reason, "05")
+
+
+def forced_decline(call: Call, payment: bool = True) -> Decline | None:
+    """The decline that trouble asks for, if any; of a payment, with the advice and network codes it names."""
     rule = call.account.trouble.take("decline", call.method, call.path)
     if rule is None:
         return None
     code = rule.code or "generic_decline"
-    return DECLINES.get(code) or Decline("card_declined", code)
+    no = DECLINES.get(code) or Decline("card_declined", code)
+    if not payment:
+        return no
+    return replace(
+        no,
+        advice=rule.advice_code or no.advice,
+        network_code=rule.network_decline_code,
+        network_advice=rule.network_advice_code,
+    )
 
 
 def decline_of(card: Card, method: Obj) -> Decline | None:

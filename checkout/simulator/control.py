@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from checkout.simulator.engine import Response, Simulator
-from checkout.simulator.trouble import CALLS, EVENTS
+from checkout.simulator.trouble import CALLS, CODES, EVENTS
 
 PREFIX = "/_simulator/"
 _ICON_PATH = "/favicon.ico"
@@ -31,7 +31,7 @@ _SCRIPT_PARTS = (
 _STATIC = {"redirect.css": "text/css; charset=utf-8"}
 _WEBHOOK_TIMEOUT = 20
 _OUTCOMES = ("complete", "fail", "cancel")
-_TROUBLE_OPTIONS = {"times", "share", "path", "method", "code", "delay"}
+_TROUBLE_OPTIONS = {"times", "share", "path", "method", "code", "delay", *CODES}
 _TROUBLE_NAMES = CALLS + EVENTS
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -95,6 +95,8 @@ class Control:
             ("GET", "events"): lambda body: {"events": list(self.simulator.events)},
             ("POST", "deliver"): lambda body: {"delivered": self.simulator.deliver_pending(post_webhook)},
             ("POST", "authenticate"): self._authenticate,
+            ("POST", "legacy_card"): self._legacy_card,
+            ("POST", "replace_card"): self._replace_card,
         }
 
     def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
@@ -153,6 +155,22 @@ class Control:
         except (TypeError, ValueError) as wrong:
             raise BadRequest('Send {"per_second": N} with a number above 0, or null for no limit.') from wrong
         return {"per_second": rate}
+
+    def _legacy_card(self, body: bytes) -> dict[str, Any]:
+        given = _fields(body, {"customer": str}, {"number": str, "exp_month": int, "exp_year": int})
+        customer = given.pop("customer")
+        try:
+            return {"id": self.simulator.legacy_card(customer, **given)}
+        except (LookupError, ValueError) as wrong:
+            raise BadRequest(f"This card cannot be given: {wrong}.") from wrong
+
+    def _replace_card(self, body: bytes) -> dict[str, Any]:
+        wanted = {"payment_method": str, "exp_month": int, "exp_year": int}
+        given = _fields(body, wanted, {"last4": str})
+        try:
+            return self.simulator.replace_card(given.pop("payment_method"), **given)
+        except (LookupError, ValueError) as wrong:
+            raise BadRequest(f"This card cannot be replaced: {wrong}.") from wrong
 
     def _reset(self, body: bytes) -> dict[str, Any]:
         self.simulator.reset()
@@ -221,6 +239,22 @@ def _object(body: bytes) -> dict[str, Any]:
         raise BadRequest(f"The body is not JSON: {wrong}.") from wrong
     if not isinstance(sent, dict):
         raise BadRequest("Send a JSON object.")
+    return sent
+
+
+def _fields(body: bytes, needed: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
+    """The JSON object of a call that takes just these fields, each of its type."""
+    sent = _object(body)
+    types = {**needed, **optional}
+    words = {str: "a text", int: "a whole number"}
+    wrong = [name for name in sent if name not in types] or [name for name in needed if name not in sent]
+    # A bool is an int to Python, though not to JSON.
+    wrong += [name for name in sent if name in types and type(sent[name]) is not types[name]]
+    if wrong:
+        known = ", ".join(
+            f'"{name}" ({words[kind]}{", may be left out" if name in optional else ""})' for name, kind in types.items()
+        )
+        raise BadRequest(f"Something is wrong with {wrong[0]!r}. Send {known}.")
     return sent
 
 

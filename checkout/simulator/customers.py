@@ -5,6 +5,7 @@ from __future__ import annotations
 from .call import Call
 from .common import address, find, live_customer, metadata, page, shipping, unset, update_fields
 from .errors import StripeFault, invalid, missing
+from .legacy import is_legacy
 from .render import render
 from .store import Obj
 
@@ -13,6 +14,7 @@ _PLAIN = ("description", "email", "name", "phone", "preferred_locales", "busines
 
 def create(call: Call, params: Obj) -> Obj:
     """POST /v1/customers"""
+    _refuse_source(params)
     customer = call.new(
         "customer",
         {
@@ -52,7 +54,17 @@ def create(call: Call, params: Obj) -> Obj:
     return render(customer)
 
 
+def _refuse_source(params: Obj) -> None:
+    if "source" in params:
+        raise invalid(
+            "The simulator saves no new cards as sources: save a PaymentMethod, with a SetupIntent for instance.",
+            param="source",
+        )
+
+
 def _fill(call: Call, customer: Obj, params: Obj) -> None:
+    if "default_source" in params:
+        _default_source(call, customer, params["default_source"])
     update_fields(customer, params, _PLAIN)
     if "address" in params:
         customer["address"] = address(unset(params["address"]))
@@ -77,6 +89,13 @@ def _default_method(call: Call, customer: Obj, ident: str | None) -> None:
     customer["invoice_settings"]["default_payment_method"] = ident
 
 
+def _default_source(call: Call, customer: Obj, ident: str) -> None:
+    method = call.store.get("payment_method", ident)
+    if method is None or not is_legacy(method) or method["customer"] != customer["id"]:
+        raise missing("source", ident, "default_source", 400)
+    customer["default_source"] = ident
+
+
 def retrieve(call: Call, params: Obj) -> Obj:
     """GET /v1/customers/{customer}"""
     customer = find(call, "customer", call.ids[0], "id")
@@ -86,6 +105,7 @@ def retrieve(call: Call, params: Obj) -> Obj:
 def update(call: Call, params: Obj) -> Obj:
     """POST /v1/customers/{customer}"""
     customer = live_customer(call, call.ids[0], 404, "id")
+    _refuse_source(params)
     before = render(customer)
     _fill(call, customer, params)
     changed = {key: before[key] for key in before if before[key] != customer[key]}

@@ -18,7 +18,7 @@ from .errors import ConnectionLost, StripeFault, invalid
 from .forms import decode
 from .idempotency import Keys, in_use
 from .params import spec_for
-from .payment_methods import replace_card
+from .payment_methods import legacy_card, replace_card
 from .rate import RateLimit
 from .render import expand, render
 from .routes import Route, find_route
@@ -297,6 +297,20 @@ class Simulator:
             module.authenticated(call, intent, outcome == "complete")
             self._commit()
             return render(intent)
+
+    # Cards
+
+    def legacy_card(
+        self, customer_id: str, number: str = "4242424242424242", exp_month: int = 12, exp_year: int = 2034
+    ) -> str:
+        """Give a customer a card from before payment methods, as ``default_source``. Returns its ``card_...`` id."""
+        with self._lock:
+            customer = self._store.get("customer", customer_id)
+            if customer is None or customer.get("_deleted"):
+                raise LookupError(f"no such customer: {customer_id}")
+            made = legacy_card(Call(self._account), customer, number, exp_month, exp_year)
+            self._commit()
+            return str(made["id"])
 
     def replace_card(self, ident: str, exp_month: int, exp_year: int, last4: str | None = None) -> Obj:
         """What the networks' card updater does: new expiry, and perhaps number, behind the same id."""

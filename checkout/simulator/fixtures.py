@@ -5,6 +5,7 @@ fixture                   what it does
 ========================  ==========================================================================
 ``stripe_simulator``      a fresh simulator in this process; the site's Stripe calls go to it
 ``pay``                   pays as the customer's browser would, with a test card
+``legacy_card``           gives a customer a card saved before payment methods: ``legacy_card("cus_...")``
 ``stripe_trouble``        makes the next calls fail: ``stripe_trouble("timeout_after_commit")``
 ``move_clock``            moves the simulator's clock: ``move_clock(days=30)``
 ``deliver_webhooks``      posts waiting events to the Django test client
@@ -81,14 +82,20 @@ class Payer:
         self._simulator = simulator
 
     def __call__(
-        self, target: Any, card: str = "4242424242424242", authenticate: str | None = "complete"
+        self,
+        target: Any,
+        card: str = "4242424242424242",
+        authenticate: str | None = "complete",
+        *,
+        exp_month: str | int = "12",
+        exp_year: str | int = "2034",
     ) -> dict[str, Any]:
         """Confirm ``target`` (an intent's id, or an object with ``payment_intent_id``) with a card number.
 
         ``authenticate`` is what the customer does if the bank asks for 3-D Secure: ``"complete"``,
-        ``"fail"``, ``"cancel"``, or ``None`` to walk away. Returns what Stripe
-        answers: the intent, or ``{"error": ...}`` for a decline. May be called again, as a customer
-        who tries another card.
+        ``"fail"``, ``"cancel"``, or ``None`` to walk away. ``exp_month`` and ``exp_year`` are the card's
+        expiry, for a card that soon runs out. Returns what Stripe answers: the intent, or
+        ``{"error": ...}`` for a decline. May be called again, as a customer who tries another card.
         """
         intent_id = _intent_id(target)
         kind = "setup_intents" if intent_id.startswith("seti_") else "payment_intents"
@@ -101,8 +108,8 @@ class Payer:
             "use_stripe_sdk": "true",
             "payment_method_data[type]": "card",
             "payment_method_data[card][number]": card,
-            "payment_method_data[card][exp_month]": "12",
-            "payment_method_data[card][exp_year]": "2034",
+            "payment_method_data[card][exp_month]": str(exp_month),
+            "payment_method_data[card][exp_year]": str(exp_year),
             "payment_method_data[card][cvc]": "123",
         }
         answer = _call(self._simulator, "POST", f"/v1/{kind}/{intent_id}/confirm", PUBLISH_KEY, params)
@@ -128,12 +135,22 @@ def pay(stripe_simulator: Simulator) -> Payer:
 
 
 @pytest.fixture
+def legacy_card(stripe_simulator: Simulator) -> Callable[..., str]:
+    """Give a customer a card saved before payment methods, as ``default_source``; the ``card_...`` id.
+
+    ``legacy_card("cus_...", number="4000002500003155", exp_month=1, exp_year=2030)``
+    """
+    return stripe_simulator.legacy_card
+
+
+@pytest.fixture
 def stripe_trouble(stripe_simulator: Simulator) -> Iterator[Callable[..., Any]]:
     """Ask for trouble by name: ``stripe_trouble("decline", code="insufficient_funds", times=1)``.
 
     Names: decline, authentication, timeout_after_commit, reset_before, conflict, rate_limit, server_error,
     slow, event_duplicate, event_reorder, event_delay, event_lost.
-    Options: times, share, path, method, code, delay.
+    Options: times, share, path, method, code, delay; for a decline advice_code, network_advice_code and
+    network_decline_code too.
     """
     yield stripe_simulator.trouble.add
     stripe_simulator.trouble.clear()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from typing import Any
 
 from .call import Call
-from .cards import Card, by_name, by_number, check_details
+from .cards import Card, by_name, by_number, check_details, luhn
 from .common import address, find, live_customer, metadata, page, unset
 from .errors import StripeFault, invalid, missing, refused
+from .legacy import as_card, is_legacy
 from .params import absent
 from .render import as_list, render
 from .store import Obj
@@ -25,7 +27,7 @@ def card_of(method: Obj) -> Card:
     return by_name("pm_card_" + method["_card"]) or by_number(method["_card"])
 
 
-def _new(call: Call, card: Card, month: int, year: int, cvc: bool, given: Obj) -> Obj:
+def _new(call: Call, card: Card, month: int, year: int, cvc: bool, given: Obj, **own: Any) -> Obj:
     billing = given.get("billing_details") or {}
     fingerprint = hashlib.sha256(card.number.encode()).hexdigest()[:16]
     return call.new(
@@ -62,6 +64,7 @@ def _new(call: Call, card: Card, month: int, year: int, cvc: bool, given: Obj) -
             "_set_up": False,
             "_used": False,
             "_detached": False,
+            **own,
         },
     )
 
@@ -254,19 +257,66 @@ def detach(call: Call, params: Obj) -> Obj:
         raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
     method["customer"], method["_detached"] = None, True
     customer = find(call, "customer", owner, "customer")
+    call.store.touch(method)
     if customer["invoice_settings"]["default_payment_method"] == method["id"]:
         customer["invoice_settings"]["default_payment_method"] = None
         call.store.touch(customer)
-    call.store.touch(method)
+    if customer["default_source"] == method["id"]:
+        left = (one["id"] for one in call.store.newest_first("payment_method", owner) if is_legacy(one))
+        customer["default_source"] = next(left, None)
+        call.store.touch(customer)
     call.emit("payment_method.detached", method, {"customer": owner})
     return render(method)
 
 
+def legacy_card(call: Call, customer: Obj, number: str, exp_month: int, exp_year: int) -> Obj:
+    """A card saved before payment methods existed, as its customer's ``default_source``.
+
+    Any card will do, an expired one and one that Stripe would not attach today: it was good once. No event
+    tells of it, because it was there before the site listened.
+    """
+    number = number.replace(" ", "")
+    if not number.isdecimal() or not 12 <= len(number) <= 19 or not luhn(number):
+        raise ValueError(f"{number!r} is not a card number")
+    _check_expiry(exp_month, exp_year)
+    method = _new(
+        call,
+        by_number(number),
+        exp_month,
+        exp_year,
+        True,
+        {},
+        id=f"card_{call.store.token()}",
+        customer=customer["id"],
+        _legacy=True,
+    )
+    method["card"]["checks"]["cvc_check"] = card_of(method).cvc_check
+    customer["default_source"] = method["id"]
+    call.store.touch(customer)
+    return method
+
+
 def replace_card(call: Call, method: Obj, exp_month: int, exp_year: int, last4: str | None = None) -> None:
     """What the networks' card updater does: new expiry and number behind the same id."""
-    before = render(method)["card"]
+    _check_expiry(exp_month, exp_year)
+    if last4 is not None and not re.fullmatch(r"[0-9]{4}", last4):
+        raise ValueError("last4 is a text of four digits")
+    before = as_card(method) if is_legacy(method) else render(method)["card"]
     method["card"].update(exp_month=exp_month, exp_year=exp_year)
     if last4 is not None:
         method["card"]["last4"] = last4
     call.store.touch(method)
+    if is_legacy(method):
+        card = as_card(method)
+        changed = {key: before[key] for key in card if before[key] != card[key]}
+        call.emit("customer.source.updated", card, changed)
+        return
     call.emit("payment_method.automatically_updated", method, {"card": before})
+
+
+def _check_expiry(month: int, year: int) -> None:
+    # Values may come out of JSON, where true is no month although Python counts it as 1.
+    if type(month) is not int or not 1 <= month <= 12:
+        raise ValueError("exp_month is a whole number from 1 to 12")
+    if type(year) is not int or not 2000 <= year <= 2099:
+        raise ValueError("exp_year is a year of four digits, such as 2034")

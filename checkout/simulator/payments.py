@@ -38,7 +38,7 @@ _FAILED = Decline(
 def confirm_with(call: Call, intent: Obj, method: Obj | None, params: Obj) -> None:
     """Try to take the money; a refusal is raised, and leaves the intent behind."""
     if method is None:
-        method = _fallback(call, intent)
+        method = _fallback(call, intent, params)
     check_usable(method, intent["customer"], intent)
     check_return_url(call, intent, params)
     intent["_attempts"] += 1
@@ -61,11 +61,14 @@ def confirm_with(call: Call, intent: Obj, method: Obj | None, params: Obj) -> No
         raise _fault(intent)
 
 
-def _fallback(call: Call, intent: Obj) -> Obj:
+def _fallback(call: Call, intent: Obj, params: Obj) -> Obj:
     ident = intent["payment_method"]
     if ident is None and intent["customer"]:
         customer = find(call, "customer", intent["customer"], "customer", 400)
         ident = customer["invoice_settings"]["default_payment_method"]
+        # Only create has ``confirm``, and only create is said to fall back to the legacy card.
+        if ident is None and params.get("confirm"):
+            ident = intent["source"] = customer["default_source"]
     if ident is None:
         raise refused(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update "

@@ -6,22 +6,33 @@ from collections.abc import Iterable
 from typing import Any
 
 from .errors import invalid
+from .legacy import as_card
 from .store import Obj, Store
 
 _INTENT = {"customer": "customer", "payment_method": "payment_method"}
 _MONEY = {"balance_transaction": "balance_transaction", "payment_intent": "payment_intent"}
 #: For each kind of object, the fields that hold the id of another, and of what kind that is.
 EXPANDABLE: dict[str, dict[str, str]] = {
-    "payment_intent": {**_INTENT, "latest_charge": "charge", "review": "", "on_behalf_of": "", "application": ""},
+    "payment_intent": {
+        **_INTENT,
+        "latest_charge": "charge",
+        "review": "",
+        "on_behalf_of": "",
+        "application": "",
+        "source": "card",
+    },
     "setup_intent": {**_INTENT, "latest_attempt": "", "mandate": "", "single_use_mandate": ""},
     "charge": {**_MONEY, "customer": "customer", "refunds": "", "review": "", "failure_balance_transaction": ""},
     "refund": {**_MONEY, "charge": "charge", "customer": "customer", "payment_method": "payment_method"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "payment_method": {"customer": "customer"},
     "balance_transaction": {"source": "charge"},
-    "customer": {"default_source": "", "test_clock": ""},
+    "customer": {"default_source": "card", "test_clock": ""},
+    "card": {"customer": "customer"},
     "invoice_settings": {"default_payment_method": "payment_method"},
 }
+#: Those of them that are no objects, but groups of fields within one.
+_GROUPS = ("invoice_settings",)
 _MAX_DEPTH = 4
 
 
@@ -66,11 +77,11 @@ def _expand(store: Store, node: Obj, parts: list[str], path: str) -> None:
     fields = EXPANDABLE.get(kind, {})
     if name in fields:
         _fill(store, node, name, fields[name])
-    elif not (rest and isinstance(node.get(name), dict) and name in EXPANDABLE):
+    elif not (rest and isinstance(node.get(name), dict) and name in _GROUPS):
         raise _cannot(path)
     child = node.get(name)
     if rest and isinstance(child, dict):
-        if name in EXPANDABLE and "object" not in child:
+        if name in _GROUPS:
             target = EXPANDABLE[name].get(rest[0])
             if target is None:
                 raise _cannot(path)
@@ -91,6 +102,10 @@ def _fill(store: Store, node: Obj, name: str, kind: str) -> None:
         return
     value = node.get(name)
     if not isinstance(value, str):
+        return
+    if kind == "card":
+        legacy = store.get("payment_method", value)
+        node[name] = as_card(legacy) if legacy else value
         return
     found = store.get(kind, value) if kind else None
     if found is None and name == "source":

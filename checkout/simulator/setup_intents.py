@@ -183,7 +183,7 @@ def _confirm(call: Call, intent: Obj, method: Obj | None, params: Obj) -> None:
 
 def _finish(call: Call, intent: Obj, method: Obj) -> None:
     card = card_of(method)
-    no = forced_decline(call) or (None if card.charges_only else decline_of(card, method))
+    no = forced_decline(call, payment=False) or (None if card.charges_only else decline_of(card, method))
     if no is not None:
         _fail(call, intent, card_error(no, method, None))
         return

@@ -17,6 +17,8 @@ CALLS = (
     "server_error",
     "slow",
 )
+CODES = ("advice_code", "network_advice_code", "network_decline_code")
+ADVICE = ("confirm_card_data", "do_not_try_again", "try_again_later")
 EVENTS = ("event_duplicate", "event_reorder", "event_delay", "event_lost")
 
 
@@ -31,6 +33,10 @@ class Rule:
     method: str | None = "POST"
     code: str | None = None
     delay: float = 0
+    #: What a decline carries besides its code: Stripe's advice, and the card network's own words.
+    advice_code: str | None = None
+    network_advice_code: str | None = None
+    network_decline_code: str | None = None
 
 
 class Trouble:
@@ -55,13 +61,21 @@ class Trouble:
         method: str | None = "POST",
         code: str | None = None,
         delay: float = 0,
+        advice_code: str | None = None,
+        network_advice_code: str | None = None,
+        network_decline_code: str | None = None,
     ) -> Rule:
-        """Ask for trouble. For event trouble ``path`` is matched against the event type."""
+        """Ask for trouble. For event trouble ``path`` is matched against the event type.
+
+        The last three are for declines, and show on payment intents alone.
+        """
         if name not in CALLS + EVENTS:
             raise ValueError(f"no trouble is called {name!r}; there are {', '.join(CALLS + EVENTS)}")
         if not 0 <= share <= 1:
             raise ValueError("share lies between 0 and 1")
-        rule = Rule(name, times, share, path, None if name in EVENTS else method, code, delay)
+        codes = (advice_code, network_advice_code, network_decline_code)
+        _check_codes(name, codes)
+        rule = Rule(name, times, share, path, None if name in EVENTS else method, code, delay, *codes)
         with self._lock:
             self.rules.append(rule)
         return rule
@@ -89,3 +103,14 @@ class Trouble:
                         self.rules.remove(rule)
                 return rule
         return None
+
+
+def _check_codes(name: str, codes: tuple[str | None, str | None, str | None]) -> None:
+    if name != "decline" and any(one is not None for one in codes):
+        raise ValueError(f"only a decline has {', '.join(CODES)}")
+    for key, value in zip(CODES, codes, strict=True):
+        # They may come out of JSON, and Stripe's are never numbers.
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ValueError(f"{key} is a text")
+    if codes[0] is not None and codes[0] not in ADVICE:
+        raise ValueError(f"advice_code is one of {', '.join(ADVICE)}")
