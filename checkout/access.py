@@ -1,4 +1,7 @@
-"""Who may open a checkout: its session, its user, staff, or the holder of a signed link."""
+"""Who may open a checkout: its session, its user, staff, or the holder of a signed link.
+
+One in which an instalment is paid in the browser opens, for an hour after it was made, also to whoever holds its uuid.
+"""
 
 import uuid as uuid_module
 from datetime import datetime, timedelta
@@ -15,6 +18,7 @@ SESSION_KEY = "checkout_uuids"
 REMEMBERED = 20
 SALT = "checkout.link"
 PARAMETER = "token"
+UUID_OPENS = timedelta(hours=1)
 
 
 class CheckoutExpired(PermissionDenied):
@@ -43,6 +47,9 @@ def check_access(request: HttpRequest, checkout: Checkout) -> None:
     if user.is_authenticated and (user.is_staff or (checkout.user_id is not None and user.pk == checkout.user_id)):
         return
     if str(checkout.uuid) in remembered(request):
+        return
+    if checkout.is_pay_on_session and timezone.now() - checkout.created <= UUID_OPENS:
+        # not remembered: after the hour it opens as all others do
         return
     if _opens(request.GET.get(PARAMETER, ""), checkout):
         remember_checkout(request, checkout)

@@ -13,12 +13,14 @@ from checkout.models import (
     Checkout,
     CheckoutSettings,
     Customer,
+    CustomerPayment,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    StaffAction,
 )
 
 LONGEST = 255
@@ -63,8 +65,10 @@ class CheckoutAdmin(ReadOnlyAdmin):
 class NoticeAdmin(ReadOnlyAdmin):
     """Who was told what, and when."""
 
-    list_display = ("kind", "key", "subject", "created", "sent")
-    list_filter = ("kind",)
+    list_display = ("kind", "state", "subject", "customer", "created", "sent", "tries", "in_doubt", "last_error")
+    list_filter = ("state", "kind", "in_doubt")
+    list_select_related = ("customer",)
+    search_fields = ("=key", "subject", "customer__email")
 
 
 @admin.register(Customer)
@@ -74,6 +78,26 @@ class CustomerAdmin(ReadOnlyAdmin):
     list_display = ("email", "name", "brand", "last4", "expiry_date", "refresh", "customer_id")
     list_filter = ("refresh",)
     search_fields = ("email", "name", "=customer_id")
+
+
+@admin.register(CustomerPayment)
+class CustomerPaymentAdmin(ReadOnlyAdmin):
+    """What staff took from saved cards."""
+
+    list_display = ("description", "customer", "amount", "currency", "state", "user", "created", "settled")
+    list_filter = ("state", "currency")
+    list_select_related = ("customer", "state", "user")
+    search_fields = ("=uuid", "description", "customer__email", "customer__name")
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(ReadOnlyAdmin):
+    """What staff did by hand, who and when."""
+
+    list_display = ("created", "verb", "user", "content_type", "object_id", "detail")
+    list_filter = ("verb",)
+    list_select_related = ("user", "content_type")
+    search_fields = ("detail", "=object_id")
 
 
 @admin.register(PaymentPlan)
@@ -108,7 +132,10 @@ class ObjectPaymentPlanAdmin(ReadOnlyAdmin):
 class ObjectPaymentPlanInstalmentAdmin(ReadOnlyAdmin):
     """Their parts."""
 
-    list_display = ("object_payment_plan", "count", "deposit", "amount", "due", "state", "settled")
+    list_display = (
+        *("object_payment_plan", "count", "deposit", "amount", "due", "state"),
+        *("retry_due", "retries", "customer_asked", "settled"),
+    )
     list_filter = ("state", "deposit")
     list_select_related = ("object_payment_plan", "state")
     search_fields = ("object_payment_plan__customer__email", "object_payment_plan__description")

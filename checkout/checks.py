@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
@@ -13,6 +14,7 @@ from checkout.money import normalise_currency
 
 STRIPE_API_HOST = "api.stripe.com"
 STRIPE_JS_HOST = "js.stripe.com"
+SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
 def _mode(key: str, kind: str) -> str:
@@ -128,6 +130,41 @@ def check_limits(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             )
         )
     return found
+
+
+@register()
+def check_mail(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W002: a mail server that hangs would hang a worker; W003: links in mail would have no host."""
+    if django_settings.DEBUG or _under_test():
+        return []
+    found: list[CheckMessage] = []
+    backend, timeout = _mail_backend()
+    if backend == SMTP_BACKEND and timeout is None:
+        found.append(
+            Warning(
+                "Mail is sent without a timeout: a mail server that hangs keeps a worker for ever.",
+                hint="Set EMAIL_TIMEOUT, or from Django 6.1 on OPTIONS['timeout'] in MAILERS, to some seconds.",
+                id="checkout.W002",
+            )
+        )
+    if not settings.base_url:
+        found.append(
+            Warning(
+                "CHECKOUT_BASE_URL is not set: mail to customers cannot be written, because its links have no host.",
+                hint="Set it to scheme and host of the site, for example https://shop.example.com.",
+                id="checkout.W003",
+            )
+        )
+    return found
+
+
+def _mail_backend() -> tuple[str, float | None]:
+    """The backend of mail and its timeout, in Django 6.1's setting or in those before it."""
+    mailers = getattr(django_settings, "MAILERS", None)
+    if django.VERSION >= (6, 1) and mailers is not None:
+        chosen = mailers.get("default", {})
+        return chosen.get("BACKEND", SMTP_BACKEND), chosen.get("OPTIONS", {}).get("timeout")
+    return django_settings.EMAIL_BACKEND, django_settings.EMAIL_TIMEOUT
 
 
 def _under_test() -> bool:

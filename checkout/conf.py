@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 DEFAULT_LIMITS: dict[str, dict[str, str]] = {
     "create": {"session": "20/h", "address": "60/h", "object": "30/h"},
     "decline": {"session": "6/h", "address": "20/h", "object": "10/h"},
+    # following a link twice, or looking again, is no misuse: one attempt is made of it
+    "link": {"session": "60/h", "address": "240/h", "object": "120/h"},
 }
 STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 
@@ -139,6 +141,36 @@ class Settings:
         """``CHECKOUT_LINK_MAX_AGE``: how long a signed link opens a checkout."""
         value: timedelta = _get("CHECKOUT_LINK_MAX_AGE", timedelta(days=7))
         return value
+
+    @property
+    def success_url_name(self) -> str:
+        """``CHECKOUT_SUCCESS_URL_NAME``: your page after a payment, for what has no object of yours behind it."""
+        return str(_get("CHECKOUT_SUCCESS_URL_NAME", "web.checkout.success"))
+
+    @property
+    def pay_on_session_url_name(self) -> str:
+        """``CHECKOUT_PAY_ON_SESSION_URL_NAME``: where the links in mail lead; takes one signed token."""
+        return str(_get("CHECKOUT_PAY_ON_SESSION_URL_NAME", "web.checkout.pay.on.session.redirect"))
+
+    @property
+    def pay_on_session_page_url_name(self) -> str:
+        """``CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME``: your page (a ``CheckoutPayOnSessionMixin``), by ``uuid``."""
+        return str(_get("CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME", "web.checkout.pay.on.session"))
+
+    @property
+    def card_refresh_url_name(self) -> str:
+        """``CHECKOUT_CARD_REFRESH_URL_NAME``: your page on which a customer saves a new card."""
+        return str(_get("CHECKOUT_CARD_REFRESH_URL_NAME", "web.checkout.refresh.card"))
+
+    @property
+    def card_refresh_success_url_name(self) -> str:
+        """``CHECKOUT_CARD_REFRESH_SUCCESS_URL_NAME``: your page after that, by the checkout's uuid."""
+        return str(_get("CHECKOUT_CARD_REFRESH_SUCCESS_URL_NAME", "web.checkout.refresh.card.success"))
+
+    @property
+    def active_login_months(self) -> int:
+        """``CHECKOUT_ACTIVE_LOGIN_MONTHS``: how recently a user must have signed in to count as active."""
+        return int(_get("CHECKOUT_ACTIVE_LOGIN_MONTHS", 6))
 
     @property
     def api_base(self) -> str:

@@ -21,6 +21,11 @@ def check_create(request: HttpRequest, content_object: models.Model) -> None:
     _count(request, "create", _name(content_object))
 
 
+def check_link(request: HttpRequest, content_object: models.Model) -> None:
+    """Count one more look at what is to be paid on session; ``LimitReached`` if it is one too many."""
+    _count(request, "link", _name(content_object))
+
+
 def check_declined(request: HttpRequest, content_object: models.Model | None) -> None:
     """``LimitReached`` if too many declined attempts were seen; counts nothing."""
     _count(request, "decline", _name(content_object), increment=False)

@@ -1,12 +1,16 @@
 """Forms of the staff's pages."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import PaymentPlan
+from checkout import money
+from checkout.errors import CheckoutError
+from checkout.models import CustomerPayment, PaymentPlan
+from checkout.templatetags.checkout_tags import checkout_amount
 
 
 class PaymentPlanForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -37,3 +41,66 @@ HELP = {
     "name": _("What customers and staff read."),
     "slug": _("Letters, digits, hyphens: how your code names it."),
 }
+
+
+class CustomerChargeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An amount to take from a saved card, checked as far as that goes without asking anybody.
+
+    ``uuid`` travels with the form, so that a page that is sent again, however late, is the same payment.
+    """
+
+    amount = forms.DecimalField(label=_("amount"), localize=True, max_digits=14)
+    currency = forms.CharField(label=_("currency"))
+    description = forms.CharField(
+        label=_("reason"),
+        max_length=200,
+        help_text=_("The customer reads it, in our mail and at their bank. Say what the money is for."),
+    )
+    uuid = forms.UUIDField(widget=forms.HiddenInput)
+
+    class Meta:
+        model = CustomerPayment
+        fields = ("amount", "currency", "description")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"].widget.attrs.update(inputmode="decimal", autocomplete="off")
+        self.fields["currency"].widget.attrs.update(autocapitalize="characters", autocomplete="off", spellcheck="false")
+        self.fields["description"].widget.attrs.update(autocomplete="off")
+
+    def clean_currency(self) -> str:
+        """One that Stripe charges in."""
+        text = self.cleaned_data["currency"].strip()
+        try:
+            return money.normalise_currency(text)
+        except CheckoutError:
+            said = _("“%(code)s” is no currency that a card can be charged in.")
+            raise ValidationError(said, params={"code": text[:20]}) from None
+
+    def clean_description(self) -> str:
+        """One line: it stands in mails and at the bank."""
+        return " ".join(str(self.cleaned_data["description"]).split())
+
+    def clean(self) -> dict[str, Any] | None:
+        """The amount against the rules of its currency."""
+        values = super().clean() or self.cleaned_data
+        amount, currency = values.get("amount"), values.get("currency")
+        if amount is not None and currency is not None:
+            try:
+                values["amount"] = money.check_chargeable(amount, currency)
+            except CheckoutError as error:
+                self.add_error("amount", _why_not(amount, currency) or str(error.customer_message))
+        return values
+
+
+def _why_not(amount: Decimal, currency: str) -> str:
+    """What is wrong with an amount, for staff; empty where only the money table knows."""
+    unit, least = money.smallest_unit(currency), money.MINIMUM.get(currency)
+    if amount <= 0:
+        return str(_("It must be more than nothing."))
+    if amount.is_finite() and amount % unit:
+        return str(_("%(currency)s has no amounts smaller than %(unit)s.")) % {"currency": currency, "unit": unit}
+    if least is not None and amount < least:
+        said = str(_("The smallest amount that a card can be charged is %(amount)s."))
+        return said % {"amount": checkout_amount(least, currency)}
+    return str(_("It is more than a card can be charged at once."))

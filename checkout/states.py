@@ -61,6 +61,31 @@ INSTALMENT_MOVES: Final[dict[str, frozenset[str]]] = {
     SUCCESS: frozenset(),
 }
 
+# a notice
+WAITING: Final = "waiting"
+SENDING: Final = "sending"
+SENT: Final = "sent"
+MOOT: Final = "moot"
+GIVEN_UP: Final = "given_up"
+
+NOTICE_STATES: Final = {
+    WAITING: _("Waiting to be sent"),
+    SENDING: _("Being sent"),
+    SENT: _("Sent"),
+    MOOT: _("No longer needed"),
+    GIVEN_UP: _("Could not be sent"),
+}
+
+NOTICE_MOVES: Final[dict[str, frozenset[str]]] = {
+    WAITING: frozenset({SENDING, MOOT}),
+    # back to waiting when the mail server refused it, or nobody knows whether it took it
+    SENDING: frozenset({SENT, WAITING, GIVEN_UP, MOOT}),
+    # by hand
+    GIVEN_UP: frozenset({WAITING}),
+    SENT: frozenset(),
+    MOOT: frozenset(),
+}
+
 # what became of an instalment in a payment run, where that is no state
 RELEASED: Final = "released"
 SKIPPED: Final = "skipped"

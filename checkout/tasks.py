@@ -10,8 +10,8 @@ from celery import shared_task
 from celery.schedules import crontab
 
 from checkout.flows import fulfil, fulfil_charges, run
-from checkout.models import PaymentRun
-from checkout.notify import send_unsent
+from checkout.models import ObjectPaymentPlan, PaymentRun
+from checkout.notify.outbox import send_unsent
 
 # What one task of a payment run charges.
 PORTION = 100
@@ -63,8 +63,14 @@ def charge_instalments(run_pk: int, pks: list[int]) -> int:
 
 @shared_task
 def send_notices() -> int:
-    """Send the mail that a dead process or mail server left behind; how many were sent."""
+    """Send the mail that is due, and what a dead process or mail server left behind; how many were sent."""
     return send_unsent()
+
+
+@shared_task
+def refresh_card_expiry_dates() -> int:
+    """Ask Stripe when the cards of outstanding plans expire, mail whose is about to; for how many anything changed."""
+    return ObjectPaymentPlan.objects.refresh_card_expiry_dates()
 
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
@@ -83,6 +89,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "process_payments": {
         "task": "checkout.tasks.process_payments",
         "schedule": crontab(hour="6", minute="10"),
+    },
+    # before the run of the day, which charges those cards
+    "refresh_card_expiry_dates": {
+        "task": "checkout.tasks.refresh_card_expiry_dates",
+        "schedule": crontab(hour="4", minute="40"),
     },
     "send_notices": {
         "task": "checkout.tasks.send_notices",

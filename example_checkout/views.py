@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
 
@@ -16,8 +17,11 @@ from checkout.flows import sign_up
 from checkout.views import (
     CheckoutFailMixin,
     CheckoutMixin,
+    CheckoutPayOnSessionMixin,
+    CheckoutPayOnSessionRedirectMixin,
     CheckoutSuccessMixin,
     ObjectPaymentPlanMixin,
+    ObjectPaymentPlanSetupIntentCardRefreshMixin,
     limited,
     start_checkout,
 )
@@ -145,6 +149,11 @@ class MyBookingsView(LoginRequiredMixin, ListView):
         """Newest first."""
         return SalesLedger.objects.filter(contact__user=self.request.user.pk).select_related("product")
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Whether there is a card that could be changed."""
+        context = super().get_context_data(**kwargs)
+        return {**context, "has_plan": any(booking.on_plan for booking in context["object_list"])}
+
 
 class SalesLedgerCheckoutView(CheckoutMixin, UpdateView):
     """The page where the customer pays."""
@@ -156,3 +165,23 @@ class SalesLedgerCheckoutSuccessView(CheckoutSuccessMixin, DetailView):
 
 class SalesLedgerCheckoutFailView(CheckoutFailMixin, DetailView):
     """What to do next when it did not work."""
+
+
+class InstalmentPayView(CheckoutPayOnSessionMixin, UpdateView):
+    """Where the customer pays what their bank would not pay without them."""
+
+
+class InstalmentLinkView(CheckoutPayOnSessionRedirectMixin, View):
+    """Where the links in our mail lead."""
+
+
+class CheckoutRefreshCardView(LoginRequiredMixin, ObjectPaymentPlanSetupIntentCardRefreshMixin, UpdateView):
+    """A new card for the payment plans of whoever is signed in."""
+
+    def get_success_url(self) -> str:
+        """Thank you."""
+        return reverse("web.checkout.refresh.card.success", args=[self.object.uuid])
+
+
+class CheckoutRefreshCardSuccessView(CheckoutSuccessMixin, DetailView):
+    """Thank you, and what happens next."""

@@ -26,10 +26,10 @@ SHOP = """
 PLANS = """
     INSERT INTO example_checkout_salesledger (id, number, title, quantity, created, contact_id, product_id)
     SELECT n, 'B' || n, 'Course', 1, now(), 1, 1 FROM generate_series(1, {plans}) n;
-    INSERT INTO checkout_customer (id, uuid, name, email, customer_id, payment_method_id, brand, last4, refresh,
-                                   created, updated)
-    SELECT n, gen_random_uuid(), 'Customer ' || n, n || '@example.com', '{customer}', '{method}', 'visa', '4242', false,
-           now(), now()
+    INSERT INTO checkout_customer (id, uuid, name, email, customer_id, payment_method_id, refused_payment_method_id,
+                                   brand, last4, refresh, created, updated)
+    SELECT n, gen_random_uuid(), 'Customer ' || n, n || '@example.com', '{customer}', '{method}', '',
+           'visa', '4242', false, now(), now()
     FROM generate_series(1, {plans}) n;
     INSERT INTO checkout_objectpaymentplan (id, content_type_id, object_id, customer_id, payment_plan_id, description,
                                             total, currency, deleted, created, updated)
@@ -40,23 +40,23 @@ PLANS = """
 # The deposit was paid a month ago, one part is due today, two are still to come.
 DUE_TODAY = """
     INSERT INTO checkout_objectpaymentplaninstalment (object_payment_plan_id, count, deposit, amount, due, state_id,
-                                                      created, updated)
+                                                      retries, created, updated)
     SELECT n, part, part = 1, 12, (date '{today}' + (part - 2) * interval '1 month')::date,
-           CASE WHEN part = 1 THEN 'success' ELSE 'pending' END, now(), now()
+           CASE WHEN part = 1 THEN 'success' ELSE 'pending' END, 0, now(), now()
     FROM generate_series(1, {plans}) n, generate_series(1, 4) part;
 """
 # Eight parts a month apart, begun at some time in the last 30 months; all of a month fall due on one day, as they do on
 # the first. Nearly everything of the past is paid, some of it is not.
 HISTORY = """
     INSERT INTO checkout_objectpaymentplaninstalment (object_payment_plan_id, count, deposit, amount, due, state_id,
-                                                      created, updated)
+                                                      retries, created, updated)
     SELECT n, part, part = 1, 6, due,
            CASE WHEN due > date '{today}' THEN 'pending'
                 WHEN due = date '{today}' AND part > 1 THEN 'pending'
                 WHEN (n * 8 + part) % 50 = 7 THEN 'fail'
                 WHEN (n * 8 + part) % 200 = 11 THEN 'pay_on_session'
                 WHEN (n * 8 + part) % 5000 = 13 THEN 'request'
-                ELSE 'success' END, now(), now()
+                ELSE 'success' END, 0, now(), now()
     FROM generate_series(1, {plans}) n, generate_series(1, 8) part,
          LATERAL (SELECT (date '{today}' + (part - 1 - n % 30) * interval '1 month')::date AS due) days;
 """

@@ -13,6 +13,9 @@ from checkout.models import Checkout
 
 logger = logging.getLogger(__name__)
 
+# Why such a checkout is in the staff's audit list until it is fixed.
+PAID_AFTER_ALL = "failed here, but Stripe says that it was paid"
+
 
 @dataclass
 class Finding:
@@ -34,12 +37,14 @@ class Report:
 def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None = None) -> Report:
     """Ask Stripe about each checkout that failed in the last ``days``, one retrieval each; with ``fix`` settle it.
 
-    Memory does not grow with the count. Raises ``StripeRefused`` and ``StripeUnreachable``.
+    What is found and not fixed is put aside, for the staff to look at; settling it takes that back. Memory does not
+    grow with the count. Raises ``StripeRefused`` and ``StripeUnreachable``.
     """
     now = now or timezone.now()
     report = Report()
     failed = Checkout.objects.filter(state_id=states.FAIL, created__gte=now - timedelta(days=days))
-    asked = failed.exclude(payment_intent_id="", setup_intent_id="")
+    # one whose intent was taken over by another checkout has nothing to say for itself any more
+    asked = failed.exclude(payment_intent_id="", setup_intent_id="").filter(taken_over_by=None)
     for checkout in asked.order_by("pk").iterator(chunk_size=500):
         report.looked_at += 1
         try:
@@ -49,8 +54,18 @@ def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None 
             continue
         if intent.succeeded:
             fixed = fix and _settle(checkout, intent)
+            if not fixed:
+                _put_aside(checkout)
             report.findings.append(Finding(checkout=checkout, intent=intent, fixed=fixed))
     return report
+
+
+def _put_aside(checkout: Checkout) -> None:
+    """On the columns themselves: whoever settles it meanwhile wins, and a reason that is there already stays."""
+    rows = Checkout.objects.filter(pk=checkout.pk, state_id=states.FAIL, quarantine="")
+    if rows.update(quarantine=PAID_AFTER_ALL, updated=timezone.now()):
+        checkout.quarantine = PAID_AFTER_ALL
+        logger.error("audit found paid checkout=%s intent=%s", checkout.uuid, checkout.intent_id)
 
 
 def _retrieve(checkout: Checkout) -> Answer:

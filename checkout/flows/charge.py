@@ -4,6 +4,7 @@ The deposit after a sign-up, a charge by staff and each charge of a payment run 
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,25 +15,33 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from checkout import gateway, money, states
+from checkout.conf import settings
 from checkout.errors import CheckoutError, InProgress, NotPayable, StripeRefused, StripeUnreachable
 from checkout.flows.customer import KEY_LIVES
 from checkout.flows.settle import guarded, release, settle, settle_together
 from checkout.gateway import ChargeRequest, Intent
-from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout.models import ChargedModel, Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 
 if TYPE_CHECKING:
+    from checkout.contract import Payable
     from checkout.models.checkout import User
 
 logger = logging.getLogger(__name__)
 
 FIRST_QUESTION = timedelta(minutes=5)
+# What a charge is to the card networks where it is no part of an agreed plan.
+UNSCHEDULED = "unscheduled"
+NO_CARD = "no card on file"
+REFUSED_CARD = "the card on file was refused for good"
+SENTENCES = {
+    NO_CARD: _("There is no card on file."),
+    REFUSED_CARD: _("The bank has refused the card on file for good: another card is needed."),
+}
 
 
-def charge(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
+def charge(target: "ChargedModel | Payable", *, user: "User") -> Checkout:
     """Claim, ask, conclude. See ``Checkout.objects.charge``."""
-    if not isinstance(instalment, ObjectPaymentPlanInstalment):
-        raise NotPayable(f"{instalment!r} is no instalment: only the parts of a payment plan are charged off-session.")
-    checkout = claim(instalment, user=user)
+    checkout = claim(target, user=user)
     try:
         answer = gateway.charge(request_for(checkout))
     except StripeRefused as error:
@@ -45,15 +54,23 @@ def charge(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout
     return checkout
 
 
-def claim(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
+def claim(target: "ChargedModel | Payable", *, user: "User") -> Checkout:
     """The attempt and its key, on disk before Stripe is asked. Raises ``NotPayable``, ``InProgress``."""
+    if isinstance(target, ChargedModel):
+        return _claim_row(target, user=user)
+    return _claim_object(target, user=user)
+
+
+def _claim_row(target: ChargedModel, *, user: "User") -> Checkout:
+    """An instalment, or an amount of staff: the row itself is claimed, too."""
     with transaction.atomic(durable=True):
-        locked = ObjectPaymentPlanInstalment.objects.locked(instalment.pk)
+        locked = type(target).objects.locked(target.pk)
         if locked is None:
-            raise NotPayable(f"Instalment {instalment.pk} has been deleted.")
-        # read once more: whoever deletes a plan holds the rows that we waited for, and our first look was from before
-        plans = ObjectPaymentPlan.objects.select_related("customer", "payment_plan")
-        locked.object_payment_plan = plans.get(pk=locked.object_payment_plan_id)
+            raise NotPayable(f"{target!r} has been deleted.")
+        if isinstance(locked, ObjectPaymentPlanInstalment):
+            # once more: whoever deletes a plan holds the rows that we waited for, and our first look was from before
+            plans = ObjectPaymentPlan.objects.select_related("customer", "payment_plan")
+            locked.object_payment_plan = plans.get(pk=locked.object_payment_plan_id)
         if locked.state_id == states.REQUEST:
             raise InProgress(f"The outcome of an attempt to charge {locked} is not known yet: wait until it is.")
         if not locked.checkout_can_charge:
@@ -61,8 +78,8 @@ def claim(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
                 f"{locked} cannot be charged now: due and unpaid it must be, with no open attempt, its plan going on.",
                 customer_message=_("There is nothing to charge here now."),
             )
-        if reason := why_not(locked, locked.customer):
-            raise NotPayable(f"{locked} cannot be charged: {reason}.", customer_message=_("There is no card on file."))
+        if reason := why_not(locked, locked.payer):
+            raise NotPayable(f"{locked} cannot be charged: {reason}.", customer_message=SENTENCES.get(reason))
         if locked.state_id == states.FAIL:
             locked.move_to(states.PENDING, retry_due=None)
         try:
@@ -72,10 +89,47 @@ def claim(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
     return checkout
 
 
-def why_not(instalment: ObjectPaymentPlanInstalment, customer: Customer) -> str:
+def _claim_object(target: Any, *, user: "User") -> Checkout:
+    """An object of the host that offers the action ``charge``: the unique column alone is the claim."""
+    if states.CHARGE not in target.checkout_actions or not target.checkout_can_charge:
+        raise NotPayable(f"{target!r} does not offer {states.CHARGE!r}, or says that it cannot be charged now.")
+    customer = Customer.objects.for_email(target.checkout_email)
+    if customer is None or not customer.checkout_can_charge:
+        raise NotPayable(
+            f"{target!r}: {customer} has no card that may be charged.", customer_message=SENTENCES[NO_CARD]
+        )
+    currency = money.normalise_currency(getattr(target, "checkout_currency", None) or settings.currency)
+    content_type = ContentType.objects.get_for_model(target)
+    with transaction.atomic(durable=True):
+        checkout: Checkout = Checkout.objects.create(
+            action_id=states.CHARGE,
+            user=_real(user),
+            content_object=target,
+            description="\n".join(target.checkout_description),
+            total=money.check_chargeable(target.checkout_total, currency),
+            currency=currency,
+            customer=customer,
+            stripe_customer_id=customer.customer_id,
+            payment_method_id=customer.payment_method_id,
+            ask_after=timezone.now() + FIRST_QUESTION,
+        )
+        try:
+            with transaction.atomic():
+                checkout.move_to(states.REQUEST, claim=claim_on(content_type, target.pk))
+                # under the claim: a rival may have come, paid, and given the claim back
+                fresh: Any = type(target)._base_manager.filter(pk=target.pk).first()
+                paid = fresh is None or not fresh.checkout_can_charge
+        except IntegrityError:
+            raise InProgress(f"Another payment of {target!r} is in progress.") from None
+        if paid:
+            raise NotPayable(f"{target!r} has been paid or closed meanwhile.")
+    return checkout
+
+
+def why_not(instalment: ChargedModel, customer: Customer) -> str:
     """Why Stripe could not even be asked; empty if it can."""
-    if not customer.has_card:
-        return "no card on file"
+    if reason := why_not_card(customer):
+        return reason
     try:
         money.check_chargeable(instalment.amount, instalment.currency)
     except NotPayable as error:
@@ -83,13 +137,21 @@ def why_not(instalment: ObjectPaymentPlanInstalment, customer: Customer) -> str:
     return ""
 
 
-def write_claims(rows: list[ObjectPaymentPlanInstalment], *, user: "User" = None) -> list[Checkout]:
-    """Move locked, ``pending`` instalments to ``request`` and write an attempt for each, in that order.
+def why_not_card(customer: Customer) -> str:
+    """Why the card on file could not be charged, whatever the amount; empty if it could."""
+    if not customer.has_card:
+        return NO_CARD
+    return REFUSED_CARD if customer.card_refused else ""
+
+
+def write_claims(rows: Sequence[ChargedModel], *, user: "User" = None) -> list[Checkout]:
+    """Move locked, ``pending`` rows of one kind to ``request`` and write an attempt for each, in that order.
 
     Inside the caller's transaction; four queries, however many. The column ``claim`` is unique: raises
     ``IntegrityError`` if something else pays for one of them at this moment.
     """
-    content_type = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    model = type(rows[0])
+    content_type = ContentType.objects.get_for_model(model)
     ask_after = timezone.now() + FIRST_QUESTION
     made = [
         Checkout(
@@ -101,15 +163,15 @@ def write_claims(rows: list[ObjectPaymentPlanInstalment], *, user: "User" = None
             description="\n".join(row.checkout_description),
             total=row.amount,
             currency=row.currency,
-            customer=row.customer,
-            stripe_customer_id=row.customer.customer_id,
-            payment_method_id=row.customer.payment_method_id,
+            customer=row.payer,
+            stripe_customer_id=row.payer.customer_id,
+            payment_method_id=row.payer.payment_method_id,
             claim=claim_on(content_type, row.pk),
             ask_after=ask_after,
         )
         for row in rows
     ]
-    ObjectPaymentPlanInstalment.move_many([row.pk for row in rows], states.REQUEST, frm=states.PENDING)
+    model.move_many([row.pk for row in rows], states.REQUEST, frm=states.PENDING)
     with transaction.atomic():
         # a savepoint: on PostgreSQL a refused row would spoil the caller's transaction
         Checkout.objects.bulk_create(made)
@@ -137,6 +199,7 @@ def request_for(checkout: Checkout) -> ChargeRequest:
         customer_id=checkout.stripe_customer_id,
         payment_method_id=checkout.payment_method_id,
         description=", ".join(checkout.lines),
+        usage=checkout.charged_model.USAGE if checkout.charged_model is not None else UNSCHEDULED,
     )
 
 
@@ -147,8 +210,13 @@ def may_ask_again(checkout: Checkout, *, now: datetime) -> bool:
     """
     if now - checkout.created > KEY_LIVES:
         return False
-    rows = ObjectPaymentPlanInstalment.objects.filter(pk=checkout.object_id, object_payment_plan__deleted=False)
-    return bool(rows.filter(state_id=states.REQUEST).exists())
+    model = checkout.charged_model
+    if model is None:
+        return checkout.content_object is not None
+    rows = model.objects.filter(pk=checkout.object_id, state_id=states.REQUEST)
+    if model is ObjectPaymentPlanInstalment:
+        rows = rows.filter(object_payment_plan__deleted=False)
+    return bool(rows.exists())
 
 
 def ask_again(checkout: Checkout, *, now: datetime) -> Intent | None:

@@ -10,6 +10,7 @@ from checkout import states
 from checkout.flows import charge
 from checkout.gateway import ChargeRequest
 from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment, PaymentRun, PaymentRunItem
+from checkout.notify import facts
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,9 @@ def _claim(run: PaymentRun, pks: list[int]) -> Batch:
         attempts = charge.write_claims(fit) if fit else []
         batch.claimed = [Claimed(checkout=one, request=charge.request_for(one)) for one in attempts]
         _note(run, batch)
+        refused = [row for row, reason in batch.skipped if reason == charge.REFUSED_CARD]
+        if refused:
+            facts.card_wanted(refused)
     return batch
 
 

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.errors import NotPayable
-from checkout.gateway import Answer, Card
+from checkout.errors import NotPayable, StripeRefused
+from checkout.gateway import Answer, Card, Setup
 from checkout.models import Checkout, Customer
 from checkout.models.customer import normalise_email
 
@@ -53,13 +53,20 @@ def ensure_at_stripe(customer: Customer) -> Customer:
 def saved_card(checkout: Checkout, answer: Answer) -> Card | None:
     """What is to be known before a checkout that saves a card is settled: make it the default at Stripe, read it.
 
-    To be repeated as often as the settling is. Raises the gateway's errors: the settling is then tried again later.
+    To be repeated as often as the settling is. Raises the gateway's errors: the settling is then tried again later. A
+    payment is settled also where Stripe did not keep its card: None then, and the card on file stays.
     """
     if not answer.succeeded or not checkout.saves_card or not answer.payment_method_id:
         return None
     if answer.customer_id != checkout.stripe_customer_id:
         # settle puts it in quarantine; nothing of it becomes anybody's default
         return None
-    gateway.set_default_card(customer_id=answer.customer_id, payment_method_id=answer.payment_method_id)
+    try:
+        gateway.set_default_card(customer_id=answer.customer_id, payment_method_id=answer.payment_method_id)
+    except StripeRefused as error:
+        if isinstance(answer, Setup):
+            raise
+        logger.error("customer card not kept checkout=%s error=%s", checkout.uuid, error)
+        return None
     found = getattr(answer, "card", None)
     return found if isinstance(found, Card) else gateway.retrieve_card(answer.payment_method_id)

@@ -95,12 +95,13 @@ def look(checkout: Checkout) -> Deposit:
     waiting = False
     if attempt.state_id == states.REQUEST and attempt.is_charge:
         _ask_again(attempt)
-    elif attempt.state_id == states.REQUEST:
+    elif attempt.is_pay_on_session and attempt.is_open and attempt.payment_intent_id:
+        # also before anybody pressed a button on its page: the intent may be one that an older tab still shows
         waiting = _paid_in_browser(attempt) is False
     if attempt.state_id == states.PAY_ON_SESSION:
         return _authenticate(instalment, attempt)
-    # the customer has another card's page open, and has not paid there
-    waiting = waiting or attempt.state_id == states.PENDING
+    # the customer has another card's page open, which nobody can pay on yet
+    waiting = waiting or (attempt.state_id == states.PENDING and not attempt.payment_intent_id)
     steps = {states.SUCCESS: Step.PAID, states.FAIL: Step.DECLINED}
     step = steps.get(str(attempt.state_id), Step.DECLINED if waiting else Step.WAIT)
     return Deposit(step=step, instalment=instalment, attempt=attempt)

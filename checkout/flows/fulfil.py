@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from checkout import gateway, states
 from checkout.conf import settings
 from checkout.errors import CheckoutError, StripeUnreachable
-from checkout.flows import payment, rivals, sign_up
+from checkout.flows import card, payment, rivals, sign_up
 from checkout.flows.deposit import charge_deposit
 from checkout.flows.listing import PAYMENTS, SETUPS, SLACK, Listing
 from checkout.flows.settle import close, guarded, settle
@@ -28,6 +30,8 @@ STRAGGLERS = 100
 STRAGGLER_PAUSE = timedelta(hours=6)
 # A browser that has just saved the card is about to charge the deposit itself.
 DEPOSIT_PATIENCE = timedelta(minutes=2)
+# One that Stripe refuses, for our own fault, must not keep the others waiting; nor is a card tried twice a day.
+DEPOSIT_PAUSE = timedelta(days=1)
 
 OnProgress = Callable[[int], object]
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -113,15 +117,20 @@ def setups(*, now: datetime | None = None, dry_run: bool = False, on_progress: O
         abandon_after=lambda checkout: settings.setup_expires,
     )
     report = _run(errand, now=now, dry_run=dry_run, on_progress=on_progress)
-    if not dry_run and settings.charge_deposit_at_sign_up:
-        _charge_deposits(now=now)
+    if not dry_run:
+        card.put_back_left_behind(now=now)
+        if settings.charge_deposit_at_sign_up:
+            _charge_deposits(now=now)
     _log(errand, report)
     return report
 
 
 def _conclude_setup(checkout: Checkout, setup: gateway.Setup) -> bool:
     """A listing brings no cards: ask once more for one that has succeeded."""
-    return sign_up.conclude(checkout, sign_up.retrieve(checkout) if setup.succeeded else setup)
+    moved = sign_up.conclude(checkout, sign_up.retrieve(checkout) if setup.succeeded else setup)
+    if moved:
+        card.put_back_after(checkout)
+    return moved
 
 
 def _run(errand: Errand[AnswerT], *, now: datetime, dry_run: bool, on_progress: OnProgress | None = None) -> Report:
@@ -192,7 +201,11 @@ def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
 
 
 def _charge_deposits(*, now: datetime) -> None:
-    """Deposits of sign-ups whose process died between saving the card and charging it."""
+    """Deposits of sign-ups whose process died between saving the card and charging it; each once a day at most."""
+    kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    tried = Checkout.objects.filter(
+        content_type=kind, object_id=Cast(models.OuterRef("pk"), models.CharField()), created__gt=now - DEPOSIT_PAUSE
+    )
     left_behind = ObjectPaymentPlanInstalment.objects.filter(
         state_id=states.PENDING,
         deposit=True,
@@ -200,6 +213,7 @@ def _charge_deposits(*, now: datetime) -> None:
         object_payment_plan__agreement__isnull=False,
         object_payment_plan__created__lt=now - DEPOSIT_PATIENCE,
     )
+    left_behind = left_behind.filter(~models.Exists(tried))
     rows = left_behind.select_related("object_payment_plan__agreement__checkout").order_by("pk")
     for deposit in rows[:STRAGGLERS]:
         charge_deposit(deposit.object_payment_plan.agreement.checkout)

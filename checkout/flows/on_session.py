@@ -1,23 +1,132 @@
-"""An instalment, or a deposit that was declined, paid by its customer in the browser with any card."""
+"""An instalment, or an amount of staff, paid by its customer in the browser: with the card on file, or any other."""
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
-from checkout import states
-from checkout.flows import payment
+from django.db import transaction
+from django.utils import timezone
+
+from checkout import gateway, states
+from checkout.errors import AlreadySettled, InProgress, NotPayable
+from checkout.flows import customer, payment
 from checkout.flows.rivals import close_open_attempts
-from checkout.models import Checkout, ObjectPaymentPlanInstalment
+from checkout.flows.settle import settle
+from checkout.models import ChargedModel, Checkout, Customer
 
 if TYPE_CHECKING:
+    from checkout.contract import Payable
     from checkout.models.checkout import User
 
+logger = logging.getLogger(__name__)
 
-def start(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
-    """A checkout for the payment page (action ``pay_on_session``); the card that pays becomes the plan's card.
 
-    What else could still pay this instalment is closed at Stripe first. Not inside a transaction. Raises
-    ``NotPayable``, ``InProgress`` while a charge of unknown outcome may have paid it, ``AlreadySettled`` if one just
-    did, and the gateway's errors.
+def start(target: "Payable", *, user: "User") -> Checkout:
+    """The one open checkout in which ``target`` is paid in the browser. See ``create_checkout_pay_on_session``.
+
+    The open one, if there is one; else one that goes on with the intent of the charge that waits for its customer; else
+    one with a new intent, after everything that could still be paid was closed at Stripe.
     """
-    close_open_attempts(instalment)
-    fresh = ObjectPaymentPlanInstalment.objects.with_plan().get(pk=instalment.pk)
-    return payment.start(action=states.PAY_ON_SESSION, content_object=fresh, user=user)
+    payment.payable(_fresh(target), states.PAY_ON_SESSION)
+    found: Checkout | None = _open_ones(target).first()
+    if found is not None and _still_open(found):
+        return found
+    waiting = _waiting_charge(target)
+    if waiting is None:
+        close_open_attempts(target)  # type: ignore[arg-type]
+    checkout = _make(target, user=user, waiting=waiting)
+    if checkout.takes_over_id and checkout.payment_intent_id:
+        gateway.adopt_payment_intent(checkout.payment_intent_id, uuid=str(checkout.uuid))
+    else:
+        payment.ensure_intent(checkout)
+    # while Stripe was asked, a card may have been saved, or staff have acted: then it is closed, and nobody may pay it
+    checkout.refresh_from_db()
+    if not checkout.is_open:
+        raise InProgress(f"Checkout {checkout.pk} was closed while it was opened: look again.")
+    return checkout
+
+
+def payer_of(target: Any) -> Customer:
+    """Whose card is charged for ``target``. Raises ``NotPayable`` where there is nobody."""
+    found = target.payer if isinstance(target, ChargedModel) else Customer.objects.for_email(target.checkout_email)
+    if found is None:
+        raise NotPayable(f"{target!r} has no customer.")
+    return found
+
+
+def _fresh(target: Any) -> Any:
+    """The row as it is now; None if it has been deleted."""
+    rows = type(target).objects.with_plan() if hasattr(type(target).objects, "with_plan") else None
+    rows = type(target)._base_manager.all() if rows is None else rows
+    return rows.filter(pk=target.pk).first()
+
+
+def _open_ones(target: Any) -> Any:
+    return Checkout.objects.for_content_object(target).open_on_session().order_by("-pk")
+
+
+def _still_open(checkout: Checkout) -> bool:
+    """Whether it can be gone on with, asking Stripe. Raises ``AlreadySettled`` if it turns out to be paid."""
+    if not checkout.payment_intent_id:
+        return payment.resume(checkout)
+    answer = payment.adopted(checkout, gateway.retrieve_payment_intent(checkout.payment_intent_id))
+    payment.conclude(checkout, answer)
+    if checkout.succeeded or checkout.held:
+        raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
+    if checkout.is_open and not answer.waiting:
+        raise InProgress(f"Checkout {checkout.pk} is being worked on by the bank.")
+    return checkout.is_open
+
+
+def _waiting_charge(target: Any) -> Checkout | None:
+    """The charge that waits for its customer and can be gone on with; settles it if it is decided."""
+    charges = Checkout.objects.for_content_object(target).filter(
+        action_id=states.CHARGE, state_id=states.PAY_ON_SESSION
+    )
+    found: Checkout | None = charges.exclude(payment_intent_id="").order_by("-pk").first()
+    if found is None:
+        return None
+    answer = gateway.retrieve_payment_intent(found.payment_intent_id)
+    if answer.waiting:
+        return found
+    settle(found, answer)
+    if found.succeeded or found.held:
+        raise AlreadySettled(f"Checkout {found.pk} is {found.state_id}.")
+    if found.state_id == states.PAY_ON_SESSION:
+        raise InProgress(f"Checkout {found.pk} is being worked on by the bank.")
+    return None
+
+
+def _make(target: Any, *, user: "User", waiting: Checkout | None) -> Checkout:
+    """The row, under the lock of its object, so that of two who follow a link at once the second gets the first's."""
+    payer = customer.ensure_at_stripe(payer_of(target))
+    with transaction.atomic(durable=True):
+        if type(target)._base_manager.select_for_update().filter(pk=target.pk).first() is None:
+            raise NotPayable(f"{target!r} has been deleted.")
+        locked = _fresh(target)
+        total, currency = payment.payable(locked, states.PAY_ON_SESSION)
+        rival: Checkout | None = _open_ones(target).first()
+        if rival is not None:
+            return rival
+        taken: Checkout | None = None
+        if waiting is not None:
+            taken = Checkout.objects.select_for_update().filter(pk=waiting.pk, state_id=states.PAY_ON_SESSION).first()
+            if taken is None:
+                raise InProgress(f"Checkout {waiting.pk} was settled at this moment: look again.")
+            # it ends here without the host hearing of it: its intent goes on, under the new checkout
+            taken.move_to(states.FAIL, claim=None, settled=timezone.now(), ask_after=None)
+        checkout: Checkout = Checkout.objects.create(
+            action_id=states.PAY_ON_SESSION,
+            user=payment.real(user),
+            content_object=locked,
+            description="\n".join(locked.checkout_description),
+            total=total,
+            currency=currency,
+            customer=payer,
+            stripe_customer_id=taken.stripe_customer_id if taken is not None else payer.customer_id,
+            payment_intent_id=taken.payment_intent_id if taken is not None else "",
+            takes_over=taken,
+        )
+    logger.info(
+        "on session started checkout=%s object=%s takes_over=%s", checkout.uuid, target.pk, taken.uuid if taken else ""
+    )
+    return checkout

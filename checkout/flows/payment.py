@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from checkout import gateway, money, states
 from checkout.conf import settings
 from checkout.errors import AlreadySettled, AmountChanged, NotPayable, StripeRefused, StripeUnreachable
-from checkout.flows import customer, sign_up
+from checkout.flows import card, customer, sign_up
 from checkout.flows.rivals import abandon as abandon
 from checkout.flows.rivals import close_open_attempts, take_claim
 from checkout.flows.settle import accept, accept_by_hand, close, guarded, settle
 from checkout.gateway import Answer as Answer
 from checkout.gateway import Intent, Setup
-from checkout.models import Checkout, CheckoutAdditional, ObjectPaymentPlanInstalment
+from checkout.models import ChargedModel, Checkout, CheckoutAdditional
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
@@ -37,7 +37,9 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
     checkout = _open_checkout(action, content_object, user)
     if checkout is not None and resume(checkout):
         return checkout
-    total, currency = _payable(content_object, action)
+    if action == states.PAY_ON_SESSION:
+        raise ValueError("Checkout.objects.create_checkout_pay_on_session makes those.")
+    total, currency = payable(content_object, action)
     checkout = _new(action, content_object, user, total=total, currency=currency)
     logger.info("payment started checkout=%s action=%s total=%s %s", checkout.uuid, action, total, currency)
     ensure_intent(checkout)
@@ -50,7 +52,7 @@ def resume(checkout: Checkout) -> bool:
     False if the answer cannot be had: Stripe keeps a 500 under its key for a day. To start anew is then safe, because
     an intent whose secret nobody was given cannot be paid.
     """
-    _payable(checkout.content_object, checkout.action_id)
+    payable(checkout.content_object, checkout.action_id)
     try:
         ensure_intent(checkout)
     except StripeUnreachable:
@@ -89,16 +91,17 @@ def show(checkout: Checkout) -> Answer:
     """
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
-    total, currency = _payable(checkout.content_object, checkout.action_id)
+    total, currency = payable(checkout.content_object, checkout.action_id)
     answer = ensure_intent(checkout)
     if currency != checkout.currency:
         abandon(checkout)
         raise AmountChanged(f"Checkout {checkout.pk}: the currency is now {currency}, start anew.")
     if checkout.is_payment_plan:
         answer = setup = answer if isinstance(answer, Setup) else sign_up.retrieve(checkout)
-        guarded(checkout, lambda: sign_up.conclude(checkout, setup))
+        if guarded(checkout, lambda: sign_up.conclude(checkout, setup)):
+            card.put_back_after(checkout)
     else:
-        answer = _current(checkout, answer, total)
+        answer = adopted(checkout, _current(checkout, answer, total))
         conclude(checkout, answer)
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
@@ -120,9 +123,19 @@ def _current(checkout: Checkout, made: Answer | None, total: Decimal) -> Intent:
     return intent
 
 
+def adopted(checkout: Checkout, answer: Intent) -> Intent:
+    """The intent that ``checkout`` took over, as Stripe has it; told now if whoever took it over died before that."""
+    if checkout.takes_over_id is None or not answer.waiting or answer.checkout_uuid == str(checkout.uuid):
+        return answer
+    return gateway.adopt_payment_intent(checkout.payment_intent_id, uuid=str(checkout.uuid))
+
+
 def conclude(checkout: Checkout, answer: Answer, *, by_audit: bool = False) -> bool:
     """Settle what Stripe says of a payment in the browser; a card that it saved becomes the customer's first."""
-    return settle(checkout, answer, card=customer.saved_card(checkout, answer), by_audit=by_audit)
+    moved = settle(checkout, answer, card=customer.saved_card(checkout, answer), by_audit=by_audit)
+    if moved and checkout.succeeded:
+        card.put_back_after(checkout)
+    return moved
 
 
 def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
@@ -133,7 +146,7 @@ def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
     """
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
-    total, currency = _payable(checkout.content_object, checkout.action_id)
+    total, currency = payable(checkout.content_object, checkout.action_id)
     stale = checkout.repriced_total is not None or not checkout.payment_intent_id
     if stale or currency != checkout.currency or not total == checkout.total == shown_total:
         raise AmountChanged(f"Checkout {checkout.pk}: shown {shown_total}, due {total} {currency}.")
@@ -141,14 +154,14 @@ def begin(checkout: Checkout, *, shown_total: Decimal) -> None:
 
 
 def _claim(checkout: Checkout) -> None:
-    take_claim(checkout, check=lambda target: _payable(target, checkout.action_id))
+    take_claim(checkout, check=lambda target: payable(target, checkout.action_id))
 
 
 def agree(checkout: Checkout, *, consent: sign_up.Consent) -> None:
     """As ``begin``, for a sign-up: the customer agreed to the schedule and is about to save a card."""
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
-    _payable(checkout.content_object, checkout.action_id)
+    payable(checkout.content_object, checkout.action_id)
     sign_up.agree(checkout, consent=consent, take_claim=_claim)
 
 
@@ -158,8 +171,12 @@ def finish(checkout: Checkout) -> Answer | None:
     None means that there is nothing to ask about, or that Stripe could not say. Never raises for what Stripe or the
     host's code did: the checkout is then still open, and the next look or the command settles it.
     """
-    if checkout.is_payment_plan:
-        return sign_up.finish(checkout)
+    if checkout.is_setup:
+        was_open = checkout.is_open
+        setup = sign_up.finish(checkout)
+        if was_open and checkout.succeeded:
+            card.put_back_after(checkout)
+        return setup
     if not checkout.is_open or not checkout.payment_intent_id or not checkout.is_card_payment:
         return None
     try:
@@ -175,7 +192,7 @@ def invoice(checkout: Checkout, *, details: dict[str, Any]) -> bool:
     """Record who to invoice and settle; no intent. Raises ``AlreadySettled``, ``NotPayable``, ``InProgress``."""
     if not checkout.is_open or not checkout.is_invoice:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.action_id} {checkout.state_id}.")
-    total, _currency = _payable(checkout.content_object, checkout.action_id)
+    total, _currency = payable(checkout.content_object, checkout.action_id)
     _claim(checkout)
     with transaction.atomic(durable=True):
         CheckoutAdditional.objects.update_or_create(checkout=checkout, defaults=details)
@@ -187,15 +204,15 @@ def manual(*, content_object: "Payable", user: "User") -> Checkout:
     """Mark as paid without Stripe; staff only. Raises ``NotPayable``, ``InProgress``."""
     if not getattr(user, "is_staff", False):
         raise NotPayable("Only staff may mark something as paid.")
-    total, currency = _payable(content_object, states.MANUAL, by_staff=True)
-    if isinstance(content_object, ObjectPaymentPlanInstalment):
+    total, currency = payable(content_object, states.MANUAL, by_staff=True)
+    if isinstance(content_object, ChargedModel):
         # what its customer could still pay is closed at Stripe first; a charge of unknown outcome forbids it
         close_open_attempts(content_object)
     checkout = _new(states.MANUAL, content_object, user, total=total, currency=currency)
     accepted = False
     try:
         # looked at once more under the lock: a whole payment run may have come between
-        accepted = accept_by_hand(checkout, check=lambda target: _payable(target, states.MANUAL, by_staff=True))
+        accepted = accept_by_hand(checkout, check=lambda target: payable(target, states.MANUAL, by_staff=True))
     finally:
         if not accepted:
             close(checkout)
@@ -207,7 +224,7 @@ def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
     if action == checkout.action_id:
         return checkout
     target: Any = checkout.content_object
-    _payable(target, action)
+    payable(target, action)
     if checkout.is_open:
         abandon(checkout)
     if checkout.succeeded or checkout.is_open:
@@ -220,10 +237,13 @@ def may_start(content_object: "Payable", action: str) -> bool:
     return bool(getattr(content_object, RULES.get(action, ""), content_object.checkout_can_charge))
 
 
-def _payable(content_object: "Payable | None", action: str, *, by_staff: bool = False) -> tuple[Decimal, str]:
+def payable(content_object: "Payable | None", action: str, *, by_staff: bool = False) -> tuple[Decimal, str]:
+    """Total and currency of what may be paid this way now. Raises ``NotPayable``."""
     if content_object is None:
         raise NotPayable("The object of this checkout has been deleted.")
-    if not by_staff and (action not in content_object.checkout_actions or action not in OFFERED):
+    # what may be charged off-session may be paid on-session, when the bank wants that
+    offers = {action, states.CHARGE} if action == states.PAY_ON_SESSION else {action}
+    if not by_staff and (not offers & set(content_object.checkout_actions) or action not in OFFERED):
         raise NotPayable(f"{content_object!r} does not offer {action[:50]!r}: see its checkout_actions.")
     if not may_start(content_object, action):
         raise NotPayable(
@@ -242,32 +262,25 @@ def _payable(content_object: "Payable | None", action: str, *, by_staff: bool = 
 
 def _new(action: str, content_object: Any, user: "User", *, total: Decimal, currency: str) -> Checkout:
     """Claim: the row, and with it the key of every call to come, is on disk before Stripe is asked."""
-    whose = _whose(content_object) if action == states.PAY_ON_SESSION else {}
     with transaction.atomic(durable=True):
         checkout: Checkout = Checkout.objects.create(
             action_id=action,
-            user=_real(user),
+            user=real(user),
             content_object=content_object,
             description="\n".join(content_object.checkout_description),
             total=total,
             currency=currency,
-            **whose,
         )
     return checkout
 
 
-def _whose(content_object: Any) -> dict[str, Any]:
-    """The customer whose card an on-session payment saves."""
-    found = customer.ensure_at_stripe(content_object.customer)
-    return {"customer": found, "stripe_customer_id": found.customer_id}
-
-
-def _real(user: "User") -> Any:
+def real(user: "User") -> Any:
+    """The user to be recorded; None for a visitor."""
     return user if user is not None and user.is_authenticated else None
 
 
 def _open_checkout(action: str, content_object: Any, user: "User") -> Checkout | None:
-    if _real(user) is None or action not in OFFERED:
+    if real(user) is None or action not in OFFERED:
         return None
     mine = Checkout.objects.for_content_object(content_object).filter(user=user, action_id=action)
     found: Checkout | None = mine.filter(state_id__in=states.OPEN).order_by("-pk").first()

@@ -14,14 +14,17 @@ from checkout import states
 from checkout.conf import settings
 from checkout.errors import CheckoutError, InProgress, NotPayable
 from checkout.flows import payment
+from checkout.flows.record import record
 from checkout.flows.rivals import close_open_attempts
 from checkout.models import (
     Agreement,
+    ChargedModel,
     Checkout,
     Customer,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
+    StaffAction,
 )
 from checkout.money import normalise_currency
 
@@ -109,13 +112,16 @@ def charge_deposit_of(content_object: models.Model, *, user: "User") -> Checkout
     return plan.charge_deposit(user)
 
 
-def mark_paid(instalment: ObjectPaymentPlanInstalment, *, user: "User") -> Checkout:
-    """Staff have had the money in another way. An attempt that waits for its customer is cancelled at Stripe first.
+def mark_paid(target: ChargedModel, *, user: "User") -> Checkout:
+    """Staff have had the money for an instalment, or an amount of theirs, in another way: recorded with who and when.
 
-    Raises ``NotPayable``, ``InProgress`` while the outcome of an attempt is unknown, ``AlreadySettled`` if the customer
-    paid meanwhile, and the gateway's errors. Not inside a transaction.
+    An attempt that waits for its customer is cancelled at Stripe first. Raises ``NotPayable``, ``InProgress`` while the
+    outcome of an attempt is unknown, ``AlreadySettled`` if the customer paid meanwhile, and the gateway's errors. Not
+    inside a transaction.
     """
-    return payment.manual(content_object=instalment, user=user)
+    checkout = payment.manual(content_object=target, user=user)  # type: ignore[arg-type]
+    record(StaffAction.MARK_PAID, target, user=user, detail=str(checkout.uuid))
+    return checkout
 
 
 def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
@@ -137,7 +143,9 @@ def delete(plan: ObjectPaymentPlan, *, user: "User") -> None:
                     "A charge of this plan is in progress. Wait until its outcome is known, then try again."
                 ),
             )
-        ObjectPaymentPlan.objects.filter(pk=plan.pk).update(deleted=True, updated=timezone.now())
+        stopped = ObjectPaymentPlan.objects.filter(pk=plan.pk, deleted=False)
+        if stopped.update(deleted=True, updated=timezone.now()):
+            record(StaffAction.STOP_PLAN, plan, user=user)
     plan.deleted = True
     logger.info("plan deleted plan=%s by=%s", plan.pk, getattr(user, "pk", None))
     hindered: CheckoutError | None = None

@@ -8,7 +8,7 @@ from django.db import IntegrityError, models, transaction
 
 from checkout import gateway, states
 from checkout.errors import AlreadySettled, CheckoutError, InProgress
-from checkout.flows import sign_up
+from checkout.flows import customer, sign_up
 from checkout.flows.settle import close, settle
 from checkout.models import Checkout
 
@@ -28,7 +28,7 @@ def abandon(checkout: Checkout) -> bool:
         intent = gateway.cancel_payment_intent(checkout.payment_intent_id)
     except gateway.IntentMoved:
         intent = gateway.retrieve_payment_intent(checkout.payment_intent_id)
-    return settle(checkout, intent)
+    return settle(checkout, intent, card=customer.saved_card(checkout, intent))
 
 
 def evict(rival: Checkout) -> None:

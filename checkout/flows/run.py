@@ -10,24 +10,26 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import date
 from typing import Any, TypeVar
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from checkout import states
 from checkout.conf import settings
 from checkout.errors import StripeRefused
-from checkout.flows import fulfil_charges
+from checkout.flows import expiry, fulfil_charges
 from checkout.flows.claims import BATCH, Claimed, claim_batch, note_unresolved
 from checkout.flows.report import RunReport
 from checkout.flows.settle import release
 from checkout.flows.switchboard import NEVER_ASKED, Switchboard
-from checkout.models import ObjectPaymentPlanInstalment, PaymentRun
+from checkout.models import Customer, ObjectPaymentPlanInstalment, PaymentRun
 from checkout.pace import Pace, pace_from_settings
-from checkout.states import SKIPPED
 
 logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[int], object]
 PAGE = 100
+RETRIES = 500
 Place = tuple[date, int]
 Rows = TypeVar("Rows", bound="QuerySet[ObjectPaymentPlanInstalment, Any]")
 
@@ -54,8 +56,33 @@ def begin(today: date | None = None) -> PaymentRun:
     run, created = PaymentRun.objects.get_or_create(date=today or timezone.localdate())
     logger.info("run %s run=%s date=%s", "opened" if created else "resumed", run.pk, run.date)
     fulfil_charges.charges()
+    put_retries_in_line(run.date)
+    _find_cards(run.date)
     note_unresolved(run)
     return run
+
+
+def put_retries_in_line(today: date) -> int:
+    """What was declined and is to be tried again by ``today`` is ``pending`` again; how many. Rivals pass over."""
+    skipping = connection.features.has_select_for_update_skip_locked
+    only_this = ("self",) if connection.features.has_select_for_update_of else ()
+    count = 0
+    while True:
+        with transaction.atomic(durable=True):
+            rows = ObjectPaymentPlanInstalment.objects.retries_on(today).order_by("pk")
+            locked = rows.select_for_update(skip_locked=skipping, of=only_this).values_list("pk", flat=True)
+            pks = list(locked[:RETRIES])
+            count += ObjectPaymentPlanInstalment.move_many(pks, states.PENDING, frm=states.FAIL, retry_due=None)
+        if len(pks) < RETRIES:
+            return count
+
+
+def _find_cards(today: date) -> None:
+    """Customers of before SCA have a card at Stripe alone: put it on file before what is due is claimed."""
+    due = ObjectPaymentPlanInstalment.objects.pending_on(today)
+    nobody = Customer.objects.filter(payment_method_id="").exclude(customer_id="")
+    rows = nobody.filter(pk__in=due.values("object_payment_plan__customer")).order_by("pk")
+    expiry.find_cards(list(rows[: expiry.MOST]))
 
 
 def charge_some(run: PaymentRun, pks: list[int], *, pace: Pace | None = None) -> RunReport:
@@ -67,7 +94,7 @@ def charge_some(run: PaymentRun, pks: list[int], *, pace: Pace | None = None) ->
 
 def due_pages(run: PaymentRun, *, size: int = PAGE) -> Iterator[list[int]]:
     """The keys of what is due for ``run``, in order of date, page by page; each row once, whatever becomes of it."""
-    rows = ObjectPaymentPlanInstalment.objects.due_on(run.date).order_by("due", "pk").values_list("due", "pk")
+    rows = ObjectPaymentPlanInstalment.objects.pending_on(run.date).order_by("due", "pk").values_list("due", "pk")
     after: Place | None = None
     while page := list(_behind(rows, after, size)):
         yield [pk for _due, pk in page]
@@ -119,7 +146,7 @@ def _claims(run: PaymentRun, pages: Iterator[list[int]], report: RunReport) -> G
         for start in range(0, len(page), BATCH):
             batch = claim_batch(run, page[start : start + BATCH])
             for row, _reason in batch.skipped:
-                report.add(SKIPPED, amount=row.amount, currency=row.currency)
+                report.add(states.SKIPPED, amount=row.amount, currency=row.currency)
             try:
                 while batch.claimed:
                     yield batch.claimed.pop()

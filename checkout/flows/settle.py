@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from checkout import notify, states
+from checkout import states
 from checkout.errors import CheckoutError, InProgress
-from checkout.gateway import Answer, Card, Intent, IntentStatus, Setup
-from checkout.models import Agreement, Checkout, Customer, ObjectPaymentPlanInstalment, PaymentRunItem
+from checkout.flows import consequences
+from checkout.gateway import Answer, Card, Decline, Intent, IntentStatus, Setup
+from checkout.models import Agreement, ChargedModel, Checkout, Customer, PaymentRunItem
+from checkout.notify import facts
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +138,7 @@ def release(checkout: Checkout, reason: str) -> bool:
         )
         if moved:
             target = locked.content_object
-            if isinstance(target, ObjectPaymentPlanInstalment) and target.state_id == states.REQUEST:
+            if isinstance(target, ChargedModel) and target.state_id == states.REQUEST:
                 target.move_to(states.PENDING)
             _note_in_run([locked], states.RELEASED, reason)
     _copy(locked, checkout)
@@ -152,7 +154,7 @@ def mismatch(checkout: Checkout, answer: Answer) -> str:
     # the answer to a charge whose id never reached us is known by our uuid alone
     if answer.id != ours and (ours or not checkout.is_charge):
         reasons.append(f"intent {answer.id} is not {ours}")
-    if answer.checkout_uuid != str(checkout.uuid):
+    if answer.checkout_uuid not in checkout.uuids:
         reasons.append(f"intent names checkout {answer.checkout_uuid or 'none'}")
     if checkout.is_payment_plan and not Agreement.objects.filter(checkout=checkout).exists():
         # somebody who confirms with the secret of our page, past our button: no host could make a plan of that
@@ -195,9 +197,9 @@ def _lock_all(checkouts: Sequence[Checkout]) -> dict[Any, Locked]:
     Instalments first, as whoever claims them does: a claim waits for the attempt that gives the unique column back.
     """
     pks = [checkout.object_id for checkout in checkouts]
-    instalments: dict[str, ObjectPaymentPlanInstalment] = {}
-    if checkouts[0].is_of(ObjectPaymentPlanInstalment):
-        instalments = {str(one.pk): one for one in ObjectPaymentPlanInstalment.objects.all_locked(pks)}
+    charged: dict[str, ChargedModel] = {}
+    if (model := checkouts[0].charged_model) is not None:
+        charged = {str(one.pk): one for one in model.objects.all_locked(pks)}
     same = Checkout.objects.filter(content_type_id=checkouts[0].content_type_id, object_id__in=pks)
     # those that failed are sorted out here: the same condition in SQL costs more than the few rows that it spares
     rows = {row.pk: row for row in same.select_for_update().order_by("pk")}
@@ -208,9 +210,9 @@ def _lock_all(checkouts: Sequence[Checkout]) -> dict[Any, Locked]:
     found = {}
     for checkout in checkouts:
         locked = rows[checkout.pk]
-        if locked.object_id in instalments:
+        if locked.object_id in charged:
             # with its plan, as it is under the lock
-            Checkout._meta.get_field("content_object").set_cached_value(locked, instalments[locked.object_id])
+            Checkout._meta.get_field("content_object").set_cached_value(locked, charged[locked.object_id])
         others = [row for row in counting.get(locked.object_id, []) if row is not locked]
         found[checkout.pk] = (locked, others)
     return found
@@ -232,7 +234,7 @@ def _move(
         return False
     if answer is not None and locked.saves_card:
         _record_card(locked, answer, card)
-    _tell(locked, held=held)
+    _tell(locked, held=held, decline=answer.decline if answer is not None else None)
     return True
 
 
@@ -281,33 +283,35 @@ def _quarantine(checkout: Checkout, reason: str, answer: Answer) -> None:
     Checkout.objects.filter(pk=checkout.pk).update(**values)
     for name, value in values.items():
         setattr(checkout, name, value)
-    notify.quarantined(checkout, reason)
+    facts.quarantined(checkout, reason)
 
 
 def _record_card(checkout: Checkout, answer: Answer, card: Card | None) -> None:
-    """The card that was saved becomes the customer's."""
+    """The card that was saved becomes the customer's. One that a payment did not leave at Stripe does not."""
     if not answer.succeeded or not checkout.customer_id or not answer.payment_method_id:
         return
     values: dict[str, Any] = {"payment_method_id": answer.payment_method_id, "refresh": False}
     if card is not None:
         values |= {"brand": card.brand, "last4": card.last4, "expiry_date": card.expiry_date}
+    elif isinstance(answer, Intent):
+        return
     Customer.objects.filter(pk=checkout.customer_id).update(updated=timezone.now(), **values)
 
 
-def _tell(checkout: Checkout, *, held: bool) -> None:
+def _tell(checkout: Checkout, *, held: bool, decline: Decline | None) -> None:
     """The object hears what became of it. An instalment only of the attempt that held it, unless it succeeded."""
     target: Any = checkout.content_object
     if target is None:
         logger.error("settle found no object checkout=%s state=%s", checkout.uuid, checkout.state_id)
         if checkout.succeeded:
-            notify.quarantined(checkout, "paid, but the object that was paid for has been deleted")
+            facts.quarantined(checkout, "paid, but the object that was paid for has been deleted")
     elif checkout.succeeded:
         target.checkout_success(checkout)
-    elif isinstance(target, ObjectPaymentPlanInstalment):
-        if checkout.state_id == states.PAY_ON_SESSION:
-            target.move_to(states.PAY_ON_SESSION)
-        elif held:
-            target.checkout_fail()
+    elif checkout.state_id == states.PAY_ON_SESSION:
+        consequences.customer_wanted(checkout, target)
+    elif isinstance(target, ChargedModel):
+        if held:
+            consequences.came_to_nothing(checkout, target, decline)
     elif checkout.failed:
         target.checkout_fail()
 

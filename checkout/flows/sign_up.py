@@ -152,7 +152,7 @@ def conclude(checkout: Checkout, setup: Setup, *, by_audit: bool = False) -> boo
     """
     card = customer.saved_card(checkout, setup)
     moved = settle(checkout, setup, card=card, by_audit=by_audit)
-    if moved and checkout.succeeded and settings.charge_deposit_at_sign_up:
+    if moved and checkout.succeeded and checkout.is_payment_plan and settings.charge_deposit_at_sign_up:
         charge_deposit(checkout)
     return moved
 

@@ -83,9 +83,12 @@ class Switchboard:
                 # only after an error or Ctrl-C is anything left to do here: the call that was being booked among it
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                for call in list(self._open):
-                    self._book([call], report, on_progress)
-                claims.close()
+                try:
+                    for call in list(self._open):
+                        self._book([call], report, on_progress)
+                finally:
+                    # releases what was claimed and not asked for, also where the database gave out at this moment
+                    claims.close()
 
     def _dial(self, pool: ThreadPoolExecutor, claimed: Claimed) -> None:
         call = pool.submit(self._call, claimed)

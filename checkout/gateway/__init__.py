@@ -5,12 +5,31 @@ here opens a transaction, and none may be called inside one. Errors are translat
 nothing moved, ``StripeUnreachable`` that we do not know.
 """
 
-from checkout.gateway.answers import Answer, Card, ClientSecret, Decline, Intent, IntentStatus, Page, Setup
+from checkout.gateway.answers import (
+    Answer,
+    Card,
+    CardOnFile,
+    ClientSecret,
+    CustomerPage,
+    Decline,
+    Intent,
+    IntentStatus,
+    Page,
+    Setup,
+)
 from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, StripeLimited, prepare, reset
-from checkout.gateway.customers import create_customer, find_customer, retrieve_card, set_default_card
+from checkout.gateway.customers import (
+    create_customer,
+    find_customer,
+    list_cards_on_file,
+    retrieve_card,
+    retrieve_card_on_file,
+    set_default_card,
+)
 from checkout.gateway.payment_intents import (
     PAGE_SIZE,
     ChargeRequest,
+    adopt_payment_intent,
     cancel_payment_intent,
     charge,
     create_payment_intent,
@@ -29,8 +48,10 @@ __all__ = [
     "PAGE_SIZE",
     "Answer",
     "Card",
+    "CardOnFile",
     "ChargeRequest",
     "ClientSecret",
+    "CustomerPage",
     "Decline",
     "Intent",
     "IntentMoved",
@@ -40,6 +61,7 @@ __all__ = [
     "Page",
     "Setup",
     "StripeLimited",
+    "adopt_payment_intent",
     "cancel_payment_intent",
     "cancel_setup_intent",
     "charge",
@@ -47,11 +69,13 @@ __all__ = [
     "create_payment_intent",
     "create_setup_intent",
     "find_customer",
+    "list_cards_on_file",
     "list_payment_intents",
     "list_setup_intents",
     "prepare",
     "reset",
     "retrieve_card",
+    "retrieve_card_on_file",
     "retrieve_payment_intent",
     "retrieve_setup_intent",
     "set_default_card",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from checkout import declines
 from checkout.money import from_minor
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ _STATUSES = {
     "canceled": IntentStatus.CANCELED,
 }
 
-AUTHENTICATION_REQUIRED = "authentication_required"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Decline:
@@ -50,12 +49,25 @@ class Decline:
     decline_code: str
     reference: str
     advice_code: str = ""
+    network_decline_code: str = ""
+    network_advice_code: str = ""
     payment_method_id: str = ""
 
     @property
     def wants_customer(self) -> bool:
         """The bank will decide when the customer authenticates the payment."""
-        return self.code == AUTHENTICATION_REQUIRED
+        return self.step is declines.Step.AUTHENTICATE
+
+    @property
+    def step(self) -> declines.Step:
+        """The one thing to do next."""
+        return declines.step(
+            self.decline_code,
+            advice_code=self.advice_code,
+            code=self.code,
+            network_decline_code=self.network_decline_code,
+            network_advice_code=self.network_advice_code,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +128,27 @@ class Setup(Answer):
     card: Card | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardOnFile:
+    """A customer at Stripe and the card that is charged by default; ``source_id`` is one from before SCA.
+
+    Where there is only such a one, ``card`` is None: ``retrieve_card`` tells what it is.
+    """
+
+    customer_id: str
+    card: Card | None
+    source_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerPage:
+    """What one listing call of customers brought, newest first. ``last`` is where the next page goes on."""
+
+    cards: tuple[CardOnFile, ...]
+    last: str
+    has_more: bool
+
+
 AnswerT = TypeVar("AnswerT", bound=Answer, covariant=True)
 
 
@@ -144,6 +177,8 @@ def decline(raw: Any) -> Decline | None:
         code=getattr(raw, "code", None) or "",
         decline_code=getattr(raw, "decline_code", None) or "",
         advice_code=getattr(raw, "advice_code", None) or "",
+        network_decline_code=getattr(raw, "network_decline_code", None) or "",
+        network_advice_code=getattr(raw, "network_advice_code", None) or "",
         reference=charge or method,
         payment_method_id=method,
     )
@@ -182,6 +217,17 @@ def setup(raw: "stripe.SetupIntent") -> Setup:
     )
 
 
+def card_on_file(raw: Any) -> CardOnFile:
+    """A Customer of the SDK with its default payment method expanded."""
+    found = getattr(getattr(raw, "invoice_settings", None), "default_payment_method", None)
+    known = found is not None and not isinstance(found, str)
+    return CardOnFile(
+        customer_id=raw.id,
+        card=card(found) if known else None,
+        source_id=_id(getattr(raw, "default_source", None)),
+    )
+
+
 def card(raw: Any) -> Card:
     """A PaymentMethod (or an old Card object) of the SDK as ours."""
     found = getattr(raw, "card", None) or raw
@@ -189,7 +235,8 @@ def card(raw: Any) -> Card:
     expiry = date(year, month, calendar.monthrange(year, month)[1]) if month and year else None
     return Card(
         payment_method_id=raw.id,
-        brand=getattr(found, "brand", None) or "",
+        # an old Card object says "Visa", a PaymentMethod "visa"
+        brand=(getattr(found, "brand", None) or "").lower(),
         last4=getattr(found, "last4", None) or "",
         expiry_date=expiry,
     )

@@ -1,8 +1,12 @@
 """Stripe's customers and their saved cards."""
 
-from checkout.gateway.answers import Card, card
+from typing import Any
+
+from checkout.gateway.answers import Card, CardOnFile, CustomerPage, card, card_on_file
 from checkout.gateway.client import client, translated
 from checkout.gateway.payment_intents import PAGE_SIZE
+
+DEFAULT = "invoice_settings.default_payment_method"
 
 
 def create_customer(*, uuid: str, email: str, name: str) -> str:
@@ -32,6 +36,25 @@ def set_default_card(*, customer_id: str, payment_method_id: str) -> None:
 
 
 def retrieve_card(payment_method_id: str) -> Card:
-    """A saved card as it is now. Raises ``NoSuchIntent``, ``StripeRefused``, ``StripeUnreachable``."""
+    """A saved card as it is now, also one from before SCA (``card_...``).
+
+    Raises ``NoSuchIntent``, ``StripeRefused``, ``StripeUnreachable``.
+    """
     with translated("retrieve_card"):
         return card(client().v1.payment_methods.retrieve(payment_method_id))
+
+
+def retrieve_card_on_file(customer_id: str) -> CardOnFile:
+    """The card that Stripe has as the customer's default. Raises ``NoSuchIntent`` and the gateway's errors."""
+    with translated("retrieve_customer"):
+        return card_on_file(client().v1.customers.retrieve(customer_id, {"expand": [DEFAULT]}))
+
+
+def list_cards_on_file(*, after: str = "") -> CustomerPage:
+    """One call's worth (100) of customers, each with the default card, newest first. Raises the gateway's errors."""
+    with translated("list_customers"):
+        params: Any = {"limit": PAGE_SIZE, "expand": [f"data.{DEFAULT}"]}
+        page = client().v1.customers.list({**params, **({"starting_after": after} if after else {})})
+        found = tuple(map(card_on_file, page.data))
+        last = page.data[-1].id if page.data else ""
+        return CustomerPage(cards=found, last=last, has_more=bool(page.has_more and page.data))

@@ -25,6 +25,7 @@ class ChargeRequest:
     customer_id: str
     payment_method_id: str
     description: str
+    usage: str = USAGE
 
 
 def create_payment_intent(
@@ -77,7 +78,7 @@ def charge(request: ChargeRequest) -> Intent:
                     "confirm": True,
                     "off_session": True,
                     "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-                    "payment_method_options": {"card": {"stored_credential_usage": USAGE}},
+                    "payment_method_options": {"card": {"stored_credential_usage": request.usage}},
                     "description": request.description[:DESCRIPTION_LENGTH],
                     "metadata": {"checkout": request.uuid},
                 },
@@ -107,6 +108,25 @@ def update_payment_intent(intent_id: str, *, amount: Decimal, currency: str, des
                     "amount": to_minor(amount, currency),
                     "currency": currency.lower(),
                     "description": description[:DESCRIPTION_LENGTH],
+                },
+            )
+        )
+
+
+def adopt_payment_intent(intent_id: str, *, uuid: str) -> Intent:
+    """An intent that was declined off-session goes on in the browser: it names the checkout that pays it now, and saves
+    the card that pays. Setting, so repeating is harmless. Raises ``IntentMoved`` if it was paid or cancelled.
+
+    Source: https://docs.stripe.com/payments/save-and-reuse
+    """
+    with translated("adopt_payment_intent"):
+        return intent(
+            client().v1.payment_intents.update(
+                intent_id,
+                {
+                    "metadata": {"checkout": uuid},
+                    "setup_future_usage": "off_session",
+                    "payment_method_options": {"card": {"setup_credential_usage": USAGE}},
                 },
             )
         )

@@ -1,22 +1,29 @@
 """The models, under the names that hosts import."""
 
 from checkout.errors import CheckoutError
-from checkout.models.checkout import (
-    Checkout,
-    CheckoutAction,
-    CheckoutAdditional,
-    CheckoutState,
-)
+from checkout.models.charged import ChargedModel
+from checkout.models.checkout import Checkout, CheckoutAdditional
 from checkout.models.customer import Customer
-from checkout.models.instalment import ObjectPaymentPlanInstalment, ObjectPaymentPlanInstalmentManager
+from checkout.models.customer_payment import CustomerPayment
+from checkout.models.instalment import (
+    MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON,
+    MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH,
+    ObjectPaymentPlanInstalment,
+    ObjectPaymentPlanInstalmentManager,
+)
 from checkout.models.notice import Notice
 from checkout.models.object_plan import ObjectPaymentPlan
 from checkout.models.plan import Agreement, PaymentPlan
 from checkout.models.run import PaymentRun, PaymentRunItem
 from checkout.models.settings import CheckoutSettings
+from checkout.models.staff_action import StaffAction
+from checkout.models.words import CheckoutAction, CheckoutState
 
 __all__ = [
+    "MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON",
+    "MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH",
     "Agreement",
+    "ChargedModel",
     "Checkout",
     "CheckoutAction",
     "CheckoutAdditional",
@@ -24,6 +31,7 @@ __all__ = [
     "CheckoutSettings",
     "CheckoutState",
     "Customer",
+    "CustomerPayment",
     "Notice",
     "ObjectPaymentPlan",
     "ObjectPaymentPlanInstalment",
@@ -31,4 +39,5 @@ __all__ = [
     "PaymentPlan",
     "PaymentRun",
     "PaymentRunItem",
+    "StaffAction",
 ]

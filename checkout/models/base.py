@@ -1,7 +1,7 @@
 """``move_to``: the only writer of a state."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -16,10 +16,10 @@ class StateModel(models.Model):
     From the states in ``ONLY_BY_AUDIT`` it moves only where the caller says that an audit found them wrong.
     """
 
-    MOVES: dict[str, frozenset[str]] = {}
-    ONLY_BY_AUDIT: frozenset[str] = frozenset()
-
-    state_id: str
+    MOVES: ClassVar[dict[str, frozenset[str]]] = {}
+    ONLY_BY_AUDIT: ClassVar[frozenset[str]] = frozenset()
+    # the column: that of a foreign key to a table of words, or a plain one
+    STATE: ClassVar[str] = "state_id"
 
     class Meta:
         abstract = True
@@ -31,21 +31,20 @@ class StateModel(models.Model):
         ``IllegalMove`` if the table does not list the move. A single UPDATE; safe inside or outside a transaction, and
         safe to call twice.
         """
-        allowed = sources(self.MOVES, to)
-        if self.state_id not in allowed or (self.state_id in self.ONLY_BY_AUDIT and not by_audit):
-            raise IllegalMove(f"{self._meta.label} {self.pk}: {self.state_id} -> {to} is not a legal move.")
-        values["updated"] = timezone.now()
+        now = getattr(self, self.STATE)
+        if now not in sources(self.MOVES, to) or (now in self.ONLY_BY_AUDIT and not by_audit):
+            raise IllegalMove(f"{self._meta.label} {self.pk}: {now} -> {to} is not a legal move.")
+        values = {**values, self.STATE: to, "updated": timezone.now()}
         model: Any = type(self)
-        moved = model._default_manager.filter(pk=self.pk, state_id=self.state_id).update(state_id=to, **values)
+        moved = model._default_manager.filter(pk=self.pk, **{self.STATE: now}).update(**values)
         if moved:
-            self.state_id = to
             for name, value in values.items():
                 setattr(self, name, value)
         return bool(moved)
 
     def refresh_state(self, state: str) -> None:
         """After ``move_many``: what the row is now known to be. Writes nothing."""
-        self.state_id = state
+        setattr(self, self.STATE, state)
 
     @classmethod
     def move_many(cls, pks: Iterable[Any], to: str, *, frm: str, **values: Any) -> int:
@@ -57,5 +56,6 @@ class StateModel(models.Model):
             raise IllegalMove(f"{cls._meta.label}: {frm} -> {to} is not a legal move.")
         values["updated"] = timezone.now()
         model: Any = cls
-        moved: int = model._default_manager.filter(pk__in=list(pks), state_id=frm).update(state_id=to, **values)
+        rows = model._default_manager.filter(pk__in=list(pks), **{cls.STATE: frm})
+        moved: int = rows.update(**{cls.STATE: to}, **values)
         return moved

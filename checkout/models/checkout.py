@@ -1,100 +1,25 @@
 """The checkout: one attempt to take money or card details from one person for one object."""
 
 import uuid as uuid_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checkout import states
 from checkout.models.base import StateModel
+from checkout.models.words import CheckoutAction, CheckoutState
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
+    from checkout.models.charged import ChargedModel
     from checkout.models.instalment import ObjectPaymentPlanInstalment
 
     User = AbstractBaseUser | AnonymousUser | None
-
-
-class SlugManager(models.Manager[Any]):
-    """Gives a row by its slug without a query, since the slug is the key: ``objects.pending``."""
-
-
-def _word(slug: str) -> property:
-    def row(manager: SlugManager) -> Any:
-        found = manager.model(slug=slug, name=manager.model.WORDS[slug])
-        found._state.adding = False
-        return found
-
-    return property(row, doc=f"The row {slug!r}, without a query.")
-
-
-class ActionManager(SlugManager):
-    """``CheckoutAction.objects.payment`` and so on."""
-
-    card_refresh = _word(states.CARD_REFRESH)
-    charge = _word(states.CHARGE)
-    invoice = _word(states.INVOICE)
-    manual = _word(states.MANUAL)
-    payment = _word(states.PAYMENT)
-    payment_plan = _word(states.PAYMENT_PLAN)
-    pay_on_session = _word(states.PAY_ON_SESSION)
-
-
-class StateManager(SlugManager):
-    """``CheckoutState.objects.pending`` and so on."""
-
-    pending = _word(states.PENDING)
-    request = _word(states.REQUEST)
-    success = _word(states.SUCCESS)
-    fail = _word(states.FAIL)
-    pay_on_session = _word(states.PAY_ON_SESSION)
-
-
-class SlugTable(models.Model):
-    """A table of words, seeded by a migration, that other rows point to by slug."""
-
-    WORDS: ClassVar[dict[str, str]] = {}
-
-    slug = models.SlugField(primary_key=True, max_length=50)
-    name = models.CharField(max_length=100)
-
-    class Meta:
-        abstract = True
-        ordering = ("slug",)
-
-    def __str__(self) -> str:
-        # The database keeps the English word.
-        return gettext(self.name)
-
-
-class CheckoutAction(SlugTable):
-    """What a checkout is for. ``CheckoutAction.objects.payment`` and so on, without a query."""
-
-    WORDS = dict(states.ACTIONS)
-
-    objects = ActionManager()
-
-    class Meta(SlugTable.Meta):
-        verbose_name = _("checkout action")
-        verbose_name_plural = _("checkout actions")
-
-
-class CheckoutState(SlugTable):
-    """How far a checkout is. ``CheckoutState.objects.pending`` and so on, without a query."""
-
-    WORDS = dict(states.STATES)
-
-    objects = StateManager()
-
-    class Meta(SlugTable.Meta):
-        verbose_name = _("checkout state")
-        verbose_name_plural = _("checkout states")
 
 
 class CheckoutQuerySet(models.QuerySet["Checkout"]):
@@ -108,6 +33,10 @@ class CheckoutQuerySet(models.QuerySet["Checkout"]):
     def open_payments(self) -> "CheckoutQuerySet":
         """One-off payments that have an intent and are not settled."""
         return self.filter(action_id=states.PAYMENT, state_id__in=states.OPEN).exclude(payment_intent_id="")
+
+    def open_on_session(self) -> "CheckoutQuerySet":
+        """What customers have open in a browser, or had, to pay an instalment or an amount of staff."""
+        return self.filter(action_id=states.PAY_ON_SESSION, state_id__in=states.OPEN)
 
     def open_setups(self) -> "CheckoutQuerySet":
         """Sign-ups and card refreshes that have a SetupIntent and are not settled."""
@@ -147,7 +76,21 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
         from checkout.flows import payment
 
         slug = action if isinstance(action, str) else action.slug
+        if slug == states.PAY_ON_SESSION:
+            return self.create_checkout_pay_on_session(content_object, user)
         return payment.start(action=slug, content_object=content_object, user=user)
+
+    def create_checkout_pay_on_session(self, instalment: "Payable", user: "User") -> "Checkout":
+        """The checkout in which the customer pays ``instalment`` in the browser; the card that pays becomes the plan's.
+
+        Also for an amount that staff charge (``CustomerPayment``). Returns the open one if there is one, whoever made
+        it, so that a link followed twice makes one; goes on with the intent of a charge that waits for its customer.
+        Commits before it calls Stripe, so it must not run inside a transaction. Raises ``NotPayable``,
+        ``AlreadySettled`` and ``InProgress`` (nothing was made), and the gateway's errors (calling it again is safe).
+        """
+        from checkout.flows import on_session
+
+        return on_session.start(instalment, user=user)
 
     def manual(self, content_object: "Payable", current_user: "User") -> "Checkout":
         """Mark ``content_object`` as paid without Stripe. Staff only: raises ``NotPayable`` for anybody else."""
@@ -156,7 +99,9 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
         return payment.manual(content_object=content_object, user=current_user)
 
     def charge(self, content_object: "Payable", current_user: "User") -> "Checkout":
-        """Charge the saved card of an instalment's customer off-session, now; by staff or a background job.
+        """Charge the saved card of the object's customer off-session, now; by staff or a background job.
+
+        ``content_object``: an instalment, a ``CustomerPayment``, or an object of yours that offers ``charge``.
 
         Commits before it calls Stripe, so it must not run inside a transaction. Returns the attempt: settled, or in
         ``request`` when the outcome is not known yet. Raises ``NotPayable`` before Stripe is asked, ``InProgress`` (a
@@ -164,7 +109,7 @@ class CheckoutManager(models.Manager.from_queryset(CheckoutQuerySet)):  # type: 
         """
         from checkout.flows import charge
 
-        return charge.charge(content_object, user=current_user)  # type: ignore[arg-type]
+        return charge.charge(content_object, user=current_user)
 
     def payment_intent_fulfillment(self) -> int:
         """Ask Stripe about every open payment and every charge of unknown outcome; how many were settled."""
@@ -212,6 +157,10 @@ class Checkout(StateModel):
     payment_method_id = models.CharField(max_length=255, blank=True)
     payment_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
     setup_intent_id = models.CharField(max_length=255, blank=True, db_index=True)
+    # the charge whose intent this payment in the browser goes on with
+    takes_over = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_over_by"
+    )
     claim = models.CharField(max_length=100, null=True, blank=True, unique=True, editable=False)
     quarantine = models.TextField(blank=True)
     failure = models.CharField(max_length=255, blank=True)
@@ -270,6 +219,16 @@ class Checkout(StateModel):
         return self.action_id == states.PAY_ON_SESSION
 
     @property
+    def is_card_refresh(self) -> bool:
+        """A new card for the plans of a customer."""
+        return self.action_id == states.CARD_REFRESH
+
+    @property
+    def is_setup(self) -> bool:
+        """Saves a card and takes nothing: it has a SetupIntent."""
+        return self.action_id in (states.PAYMENT_PLAN, states.CARD_REFRESH)
+
+    @property
     def is_card_payment(self) -> bool:
         """Paid by the customer in the browser: its page shows the card form."""
         return self.action_id in (states.PAYMENT, states.PAY_ON_SESSION)
@@ -287,6 +246,25 @@ class Checkout(StateModel):
     def is_of(self, model: type[models.Model]) -> bool:
         """Whether its object is a ``model``; without a query."""
         return ContentType.objects.get_for_id(self.content_type_id).model_class() is model
+
+    @property
+    def charged(self) -> "ChargedModel | None":
+        """The instalment or the amount of staff that it pays, if it pays one of those."""
+        return self.content_object if self.charged_model is not None else None
+
+    @property
+    def charged_model(self) -> "type[ChargedModel] | None":
+        """The model of that; without a query."""
+        from checkout.models.charged import ChargedModel
+
+        model = ContentType.objects.get_for_id(self.content_type_id).model_class()
+        return model if model is not None and issubclass(model, ChargedModel) else None
+
+    @property
+    def uuids(self) -> tuple[str, ...]:
+        """Its own, and that of the charge whose intent it took over: either on that intent is ours."""
+        taken = (str(self.takes_over.uuid),) if self.takes_over is not None else ()
+        return (str(self.uuid), *taken)
 
     @property
     def instalment(self) -> "ObjectPaymentPlanInstalment | None":

@@ -1,12 +1,11 @@
 """One part of a payment plan: the deposit, or an instalment. It follows the host contract itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connections, models
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -14,14 +13,20 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import states
 from checkout.errors import IllegalMove
-from checkout.models.base import StateModel
-from checkout.models.checkout import Checkout, CheckoutState
+from checkout.models.charged import ChargedManager, ChargedModel
+from checkout.models.checkout import Checkout
+from checkout.models.customer import normalise_email
 from checkout.models.object_plan import ObjectPaymentPlan
+from checkout.models.words import CheckoutState
 
 if TYPE_CHECKING:
     from checkout.models.customer import Customer
 
 OnProgress = Callable[[int], object]
+CanLoginAndPay = Callable[[Any], bool]
+# Where the site says that the person can sign in and pay, and where not. The names are those of the system before.
+MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON = "on_session_payment_anon"
+MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH = "on_session_payment_auth"
 
 
 class InstalmentQuerySet(models.QuerySet["ObjectPaymentPlanInstalment"]):
@@ -29,32 +34,43 @@ class InstalmentQuerySet(models.QuerySet["ObjectPaymentPlanInstalment"]):
 
     def due_on(self, today: date) -> "InstalmentQuerySet":
         """What a payment run of that day charges: no deposits, nothing unresolved, no deleted plan."""
-        fit = Q(state_id=states.PENDING, deposit=False, due__lte=today)
-        return self.filter(fit, object_payment_plan__deleted=False)
+        return self._going_on().filter(Q(state_id=states.PENDING, due__lte=today) | self._retries(today))
+
+    def pending_on(self, today: date) -> "InstalmentQuerySet":
+        """The same once the retries are back in line (``retries_on``): by one index."""
+        return self._going_on().filter(state_id=states.PENDING, due__lte=today)
+
+    def retries_on(self, today: date) -> "InstalmentQuerySet":
+        """Declined, and to be tried again on ``today`` or before."""
+        return self._going_on().filter(self._retries(today))
+
+    def _going_on(self) -> "InstalmentQuerySet":
+        return self.filter(deposit=False, object_payment_plan__deleted=False)
+
+    @staticmethod
+    def _retries(today: date) -> Q:
+        return Q(state_id=states.FAIL, retry_due__lte=today)
+
+    def to_ask(self) -> "InstalmentQuerySet":
+        """Whose customer is wanted by the bank and has not been asked yet, in plans that go on."""
+        wanted = self.filter(state_id=states.PAY_ON_SESSION, customer_asked=None)
+        return wanted.filter(object_payment_plan__deleted=False)
 
     def with_plan(self) -> "InstalmentQuerySet":
         """With plan, customer and state in the same query."""
         return self.select_related("object_payment_plan__customer", "object_payment_plan__payment_plan", "state")
 
 
-class ObjectPaymentPlanInstalmentManager(models.Manager.from_queryset(InstalmentQuerySet)):  # type: ignore[misc]
+class ObjectPaymentPlanInstalmentManager(ChargedManager.from_queryset(InstalmentQuerySet)):  # type: ignore[misc]
     """The facade; each method imports its flow when it is called."""
+
+    with_locked = ("object_payment_plan",)
 
     @property
     def due(self) -> InstalmentQuerySet:
         """What ``process_payments`` would charge today, in the site's time zone, oldest first."""
         found: InstalmentQuerySet = self.get_queryset().due_on(timezone.localdate()).order_by("due", "pk")
         return found
-
-    def locked(self, pk: Any) -> "ObjectPaymentPlanInstalment | None":
-        """The row, locked until the caller's transaction ends, with its plan."""
-        return next(iter(self.all_locked([pk])), None)
-
-    def all_locked(self, pks: Iterable[Any]) -> "list[ObjectPaymentPlanInstalment]":
-        """The same for several, locked in the order of their keys."""
-        only_this = ("self",) if connections[self.db].features.has_select_for_update_of else ()
-        rows = self.select_related("object_payment_plan").select_for_update(of=only_this)
-        return list(rows.filter(pk__in=list(pks)).order_by("pk"))
 
     def process_payments(self, *, on_progress: OnProgress | None = None) -> int:
         """Charge what is due, in this process; how many were charged. See ``checkout.flows.run``.
@@ -66,11 +82,38 @@ class ObjectPaymentPlanInstalmentManager(models.Manager.from_queryset(Instalment
 
         return run.process_payments(on_progress=on_progress).count(states.SUCCESS)
 
+    def send_on_session_payment_emails(self, can_login_and_pay: "CanLoginAndPay") -> int:
+        """Mail each customer whose bank wants them, once for each instalment and demand; how many were mailed.
 
-class ObjectPaymentPlanInstalment(StateModel):
-    """``count`` is 1 for the deposit. ``amount`` is in the plan's currency; ``due`` a day in the site's time zone."""
+        ``can_login_and_pay(contact)`` is the site's own rule: the object's ``checkout_contact``, where it has one, else
+        the ``Customer``; it chooses the template. However often, by however many workers: one mail. What a mail
+        server refused is tried again later. Not inside a transaction. Calls no Stripe.
+        """
+        from checkout.flows import demands
 
-    MOVES = states.INSTALMENT_MOVES
+        return demands.send_on_session_payment_emails(can_login_and_pay)
+
+    def _user_has_active_account(self, contact: Any, can_login_and_pay: "CanLoginAndPay") -> bool:
+        """Whether the person can sign in and pay, by the site's rule. A rule that raises goes on to the caller."""
+        return bool(can_login_and_pay(contact))
+
+    def pay_on_session_for_email(self, email: str) -> InstalmentQuerySet:
+        """What waits for the customer with that address (compared without case) and their bank, oldest first."""
+        address = normalise_email(email)
+        waiting = self.with_plan().filter(state_id=states.PAY_ON_SESSION, object_payment_plan__deleted=False)
+        found: InstalmentQuerySet = waiting.filter(object_payment_plan__customer__email=address).order_by("due", "pk")
+        return found
+
+
+class ObjectPaymentPlanInstalment(ChargedModel):
+    """``count`` is 1 for the deposit. ``amount`` is in the plan's currency; ``due`` a day in the site's time zone.
+
+    ``retry_due``: when a declined charge is tried again by itself; ``retries``: how many times that was decided since
+    the card on file was changed. ``customer_asked``: when the customer was asked to come, for the bank's demand of now.
+    """
+
+    MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON = MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON
+    MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH = MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH
 
     object_payment_plan = models.ForeignKey(ObjectPaymentPlan, on_delete=models.PROTECT, related_name="instalments")
     count = models.PositiveIntegerField()
@@ -81,7 +124,9 @@ class ObjectPaymentPlanInstalment(StateModel):
     state = models.ForeignKey(
         CheckoutState, on_delete=models.PROTECT, related_name="+", default=states.PENDING, db_index=False
     )
-    retry_due = models.DateField(null=True, blank=True)
+    retry_due = models.DateField(null=True, blank=True, db_index=True)
+    retries = models.PositiveSmallIntegerField(default=0)
+    customer_asked = models.DateTimeField(null=True, blank=True)
     settled = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
@@ -119,8 +164,18 @@ class ObjectPaymentPlanInstalment(StateModel):
 
     @property
     def customer(self) -> "Customer":
-        """Whose card is charged."""
+        """The plan's."""
         return self.object_payment_plan.customer
+
+    @property
+    def payer(self) -> "Customer":
+        """Whose card is charged: the plan's customer."""
+        return self.object_payment_plan.customer
+
+    @property
+    def stopped(self) -> bool:  # type: ignore[override]
+        """Its plan has been stopped."""
+        return self.object_payment_plan.deleted
 
     @property
     def is_overdue(self) -> bool:
@@ -128,28 +183,12 @@ class ObjectPaymentPlanInstalment(StateModel):
         return self.state_id != states.SUCCESS and self.due <= timezone.localdate()
 
     @property
-    def can_pay_by_hand(self) -> bool:
-        """Staff may mark it as paid: not while the outcome of an attempt is unknown."""
-        return self.state_id in (states.PENDING, states.FAIL, states.PAY_ON_SESSION)
-
-    @property
     def can_pay_on_session(self) -> bool:
         """The customer may pay it now, in the browser."""
         today = timezone.localdate()
         return self.can_pay_by_hand and self.due <= today and not self.object_payment_plan.deleted
 
-    @property
-    def attempts(self) -> "models.QuerySet[Checkout]":
-        """Every attempt, newest first."""
-        found: models.QuerySet[Checkout] = Checkout.objects.for_content_object(self).order_by("-pk")
-        return found
-
     # the host contract
-
-    @property
-    def checkout_actions(self) -> list[str]:
-        """Off-session by us, on-session by the customer, or by hand."""
-        return [states.CHARGE, states.PAY_ON_SESSION, states.MANUAL]
 
     @property
     def checkout_can_charge(self) -> bool:
@@ -168,26 +207,6 @@ class ObjectPaymentPlanInstalment(StateModel):
         return [*self.object_payment_plan.lines, self.label]
 
     @property
-    def checkout_email(self) -> str:
-        """The customer's."""
-        return self.customer.email
-
-    @property
-    def checkout_name(self) -> str:
-        """The customer's."""
-        return self.customer.name
-
-    @property
-    def checkout_total(self) -> Decimal:
-        """In the plan's currency."""
-        return self.amount
-
-    @property
-    def checkout_currency(self) -> str:
-        """The plan's."""
-        return self.currency
-
-    @property
     def checkout_contact(self) -> Any:
         """The host's contact, where its object has one, else the customer."""
         return getattr(self.object_payment_plan.content_object, "checkout_contact", None) or self.customer
@@ -203,9 +222,16 @@ class ObjectPaymentPlanInstalment(StateModel):
             target.checkout_success(checkout)
 
     def checkout_fail(self, due: date | None = None) -> None:
-        """The attempt that held it came to nothing, and the host's object hears of it."""
+        """The charge that held it came to nothing, and the host's object hears of it; ``due``: the next attempt."""
         if self.state_id in (states.REQUEST, states.PAY_ON_SESSION):
-            self.move_to(states.FAIL)
+            self.move_to(states.FAIL, retry_due=due, retries=self.retries + 1 if due else self.retries)
+        self._tell_of_failure(due)
+
+    def page_was_closed(self) -> None:
+        """The host's object hears that an attempt came to nothing."""
+        self._tell_of_failure(None)
+
+    def _tell_of_failure(self, due: date | None) -> None:
         target = self.object_payment_plan.content_object
         if target is not None:
             target.checkout_fail(due=due or self.due)

@@ -58,6 +58,22 @@ class ObjectPaymentPlanManager(models.Manager["ObjectPaymentPlan"]):
             self.filter(models.Exists(unpaid), deleted=False).select_related("customer", "payment_plan").order_by("pk")
         )
 
+    @property
+    def report_card_expiry_dates(self) -> "models.QuerySet[ObjectPaymentPlan]":
+        """Plans that go on and are not paid in full, by when their card expires: unknown first, then the nearest."""
+        nearest = models.F("customer__expiry_date").asc(nulls_first=True)
+        return self.outstanding_payment_plans.order_by(nearest, "customer__email", "pk")
+
+    def refresh_card_expiry_dates(self) -> int:
+        """Ask Stripe when the cards of outstanding plans expire; for how many customers anything changed.
+
+        Whose card expires within a month is mailed once. Not inside a transaction. Safe to run twice. Raises
+        ``StripeRefused``, ``StripeUnreachable``: what was read until then is kept. See ``checkout.flows.expiry``.
+        """
+        from checkout.flows import expiry
+
+        return expiry.refresh_card_expiry_dates().changed
+
 
 class ObjectPaymentPlan(models.Model):
     """Unique for the object. ``total`` is in the major unit of ``currency``; ``deleted`` stops it."""

@@ -1,14 +1,25 @@
 """What the staff's pages say of states and reasons, and where they link to."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from django import template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from checkout import states
-from checkout.models import Checkout, ObjectPaymentPlanInstalment
+from checkout.declines import Step
+from checkout.models import (
+    Checkout,
+    Customer,
+    CustomerPayment,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    PaymentPlan,
+)
 
 register = template.Library()
 
@@ -56,6 +67,29 @@ REASONS: Final = {
     "the run ended before Stripe was asked": _("the run ended before Stripe was asked"),
 }
 RELEASED: Final = "released:"
+# Amounts of staff; the other states are called as those of parts.
+PAYMENTS: Final = {states.PENDING: _("Not charged")}
+# What a bank's no led to.
+STEPS: Final = {
+    Step.RETRY: _("tried again by itself"),
+    Step.ANOTHER_CARD: _("the customer was asked for another card"),
+    Step.CHECK_CARD: _("the customer was asked to check the card"),
+    Step.ASK_BANK: _("the customer was asked to talk to the bank"),
+    # whoever holds a stolen card is not told so
+    Step.STOP: _("the card is not tried again, the customer was asked for another one"),
+    Step.AUTHENTICATE: _("the customer is asked to approve it"),
+}
+NOTICES: Final = {slug: _(name) for slug, name in states.NOTICE_STATES.items()}
+KINDS: Final = {slug: _(name) for slug, name in Notice.KINDS.items()}
+# The page of each kind of row that staff do something with.
+PAGES: Final[dict[type, str]] = {
+    Customer: "checkout.customer",
+    CustomerPayment: "checkout.customer.payment",
+    Notice: "checkout.notice",
+    ObjectPaymentPlan: "checkout.object.payment.plan",
+    ObjectPaymentPlanInstalment: "checkout.object.payment.plan.instalment",
+    PaymentPlan: "checkout.payment.plan.update",
+}
 
 
 @register.filter
@@ -76,9 +110,66 @@ def part_state(part: ObjectPaymentPlanInstalment) -> str:
 
 
 @register.filter
+def span(moment: datetime) -> str:
+    """How long ago, in one unit: ``4 hours``."""
+    return timesince(moment, depth=1)
+
+
+@register.filter
+def payment_state(payment: CustomerPayment) -> str:
+    """The state of an amount of staff, in a word."""
+    slug = str(payment.state_id)
+    return str(PAYMENTS.get(slug) or PARTS[slug])
+
+
+@register.filter
+def step_in_words(step: str) -> str:
+    """What a bank's no led to; empty for none."""
+    return next((str(words) for known, words in STEPS.items() if known == step), "")
+
+
+@register.filter
+def notice_state(notice: Notice) -> str:
+    """How far a mail is."""
+    return str(NOTICES.get(notice.state, notice.state))
+
+
+@register.filter
+def notice_kind(notice: Notice) -> str:
+    """What a mail says."""
+    return str(KINDS.get(notice.kind, notice.kind))
+
+
+@register.filter
 def staff_url(checkout: Checkout) -> str:
     """Where staff look at what a checkout is for: the plan of an instalment, else the object's own page."""
     target: Any = checkout.content_object
     if isinstance(target, ObjectPaymentPlanInstalment):
         return reverse("checkout.object.payment.plan", args=[target.object_payment_plan_id])
-    return checkout.content_object_url
+    return page_of(target) or checkout.content_object_url
+
+
+@register.filter
+def page_of(target: Any) -> str:
+    """The staff's page of a row of ours; empty for anything else."""
+    name = PAGES.get(type(target))
+    return reverse(name, args=[target.pk]) if name else ""
+
+
+@register.filter
+def named(target: Any) -> str:
+    """A row in the words of the staff's pages: of a part, the plan that it belongs to as well."""
+    if isinstance(target, ObjectPaymentPlanInstalment):
+        return f"{first_line(target.object_payment_plan)}: {target.label}"
+    if isinstance(target, ObjectPaymentPlan):
+        return first_line(target)
+    if isinstance(target, CustomerPayment):
+        return f"{target.description} ({target.customer})"
+    if isinstance(target, Notice):
+        return f"{notice_kind(target)}: {', '.join(map(str, target.recipients))}"
+    return str(target) if target is not None else str(_("(deleted)"))
+
+
+def first_line(plan: ObjectPaymentPlan) -> str:
+    """What a plan is for, in short."""
+    return plan.lines[0] if plan.lines else str(plan.object_id)

@@ -21,12 +21,14 @@ from checkout.models import (
     CheckoutSettings,
     CheckoutState,
     Customer,
+    CustomerPayment,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    StaffAction,
 )
 
 
@@ -220,3 +222,25 @@ class PaymentRunItemFactory(factory.django.DjangoModelFactory):
     outcome = states.SUCCESS
     amount = factory.SelfAttribute("instalment.amount")
     currency = factory.SelfAttribute("instalment.currency")
+
+
+class CustomerPaymentFactory(factory.django.DjangoModelFactory):
+    """An amount that staff are about to take; nothing has been tried."""
+
+    class Meta:
+        model = CustomerPayment
+
+    customer = factory.SubFactory(CustomerFactory)
+    amount = Decimal("12.50")
+    currency = factory.LazyFunction(lambda: settings.currency)
+    description = "A broken loom"
+
+
+class StaffActionFactory(factory.django.DjangoModelFactory):
+    """What somebody did with a customer's payment; give ``content_object`` for anything else."""
+
+    class Meta:
+        model = StaffAction
+
+    verb = StaffAction.CHARGE_CUSTOMER
+    content_object = factory.SubFactory(CustomerPaymentFactory)

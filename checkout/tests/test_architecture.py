@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent
 TOP = PACKAGE.parent
 
-WORDS = {"conf", "contract", "errors", "money", "pace", "schedule", "states"}
+WORDS = {"conf", "contract", "declines", "errors", "money", "pace", "schedule", "states"}
 # From the cellar to the street: a room imports from its own floor and from those below it.
 FLOORS: list[set[str]] = [
     WORDS,
@@ -26,7 +26,7 @@ UNPLACED = {"__init__", "accounts", "apps", "checks", "migrations"}
 FACADE = ("models", "flows")
 EVERYTHING = ("Exception", "BaseException")
 # Where a host's own code or cache runs, which may raise anything; each logs it and goes on.
-GUARDS = {("flows/settle.py", "guarded"), ("pace/shared.py", "_ask")}
+GUARDS = {("flows/settle.py", "guarded"), ("notify/guard.py", "tried"), ("pace/shared.py", "_ask")}
 WEBHOOK_DOOR = "checkout.views.webhook"
 
 

@@ -64,14 +64,15 @@ def in_templates() -> set[str]:
     """Every sentence that a template wants translated, with its plural."""
     texts = (
         templatize(path.read_text(encoding="utf-8"), origin=str(path))
-        for path in (PACKAGE / "templates").rglob("*.html")
+        for path in (PACKAGE / "templates").rglob("*.*")
+        if path.suffix in (".html", ".txt")
     )
     calls = (call for text in texts for call in CALL.findall(text))
     return {ast.literal_eval(string) for call in calls for string in call if string}
 
 
 def in_code() -> set[str]:
-    """The argument of every call of ``_``, which is what the package calls gettext."""
+    """The argument of every call of gettext, which most of the package calls ``_``."""
     paths = [path for path in PACKAGE.rglob("*.py") if not {"tests", "simulator"} & set(path.parts)]
     calls = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     return {
@@ -79,7 +80,7 @@ def in_code() -> set[str]:
         for node in calls
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "_"
+        and node.func.id in ("_", "gettext", "gettext_noop")
         and isinstance(node.args[0], ast.Constant)
     }
 

@@ -95,9 +95,9 @@ print("parts:", [(str(one.amount), one.state_id) for one in plan.payments])
 """
 
 
-def follow_plans(folder: Path) -> None:
+def follow_plans(folder: Path, page: Path = PLANS) -> None:
     """Add what the page says to the files that it names."""
-    for intro, text in blocks(PLANS):
+    for intro, text in blocks(page):
         named = re.search(r"^Add .*``(shop/\w+\.py)``", intro)
         if named is None:
             continue
@@ -130,3 +130,46 @@ def test_payment_plans_go_on_from_there(tmp_path: Path, stripe_server: Any) -> N
     assert "30.00  Charged" in said[2]
     look = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", LOOK_AT_PLAN)
     assert re.findall(r"'(\w+)'\)", look) == ["success", "success", "pending", "pending"]
+
+
+RECOVERY = TOP / "docs" / "recovery.rst"
+OPEN_LINK = """
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from checkout.models import Checkout, ObjectPaymentPlan
+from checkout.notify import links
+from shop.models import Order
+plan = ObjectPaymentPlan.objects.for_content_object(Order.objects.get(pk=2))
+assert plan.deposit.state_id == "pay_on_session", plan.deposit.state_id
+link = reverse("web.checkout.pay.on.session.redirect", args=[links.token(plan.deposit)])
+browser = Client(SERVER_NAME="127.0.0.1")
+page = browser.get(link, follow=True)
+assert page.status_code == 200 and "with this card" in page.content.decode()
+bob = User.objects.create_user("bob", "Bob@example.com", "letmein")
+assert browser.get("/card/").status_code == 302
+browser.force_login(bob)
+assert browser.get("/card/").status_code == 200
+print("intent:", Checkout.objects.get(action="pay_on_session").payment_intent_id)
+"""
+
+
+def test_recovery_goes_on_from_there(tmp_path: Path, stripe_server: Any) -> None:
+    python, card = sys.executable, "4000002760003184"
+    pay = Payer(stripe_server.simulator)
+    run(tmp_path, python, "-m", "django", "startproject", "shop", ".")
+    write_files(tmp_path, stripe_server.url)
+    follow_plans(tmp_path)
+    follow_plans(tmp_path, RECOVERY)
+    steps = [text for page in (PAGE, PLANS) for _intro, text in blocks(page) if "manage.py makemigrations" in text]
+    for line in [line for step in steps for line in step.splitlines()]:
+        run(tmp_path, *shlex.split(line.replace("python ", f"{python} ", 1)))
+
+    visit = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", SIGN_UP)
+    pay(visit.split("intent: ")[1].strip(), card=card)
+    run(tmp_path, python, "manage.py", "setup_intent_fulfillment")
+    visit = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", OPEN_LINK)
+    assert pay(visit.split("intent: ")[1].strip(), card=card).get("status") == "succeeded"
+    run(tmp_path, python, "manage.py", "payment_intent_on_session_fulfillment")
+    look = run(tmp_path, python, "manage.py", "shell", "-v0", "-c", LOOK_AT_PLAN)
+    assert re.findall(r"'(\w+)'\)", look) == ["success", "pending", "pending", "pending"]

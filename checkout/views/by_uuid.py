@@ -11,12 +11,23 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.cache import add_never_cache_headers
 
 from checkout.access import CheckoutExpired, check_access
+from checkout.conf import settings
 from checkout.errors import AlreadySettled, CheckoutError
 from checkout.models import Checkout
 from checkout.views.pages import forbidden, refused
 
 
-class CheckoutByUuidMixin:
+class NonAtomicMixin:
+    """A view that is never inside ``ATOMIC_REQUESTS``: each step commits before Stripe is asked."""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """As Django's."""
+        view: Callable[..., HttpResponseBase] = super().as_view(**initkwargs)  # type: ignore[misc]
+        return transaction.non_atomic_requests(view)
+
+
+class CheckoutByUuidMixin(NonAtomicMixin):
     """A view of one checkout, found by the URL keyword ``uuid`` and opened only for those who may.
 
     ``checkout_url_name``: the URL name of your page to pay (a ``CheckoutMixin``), to which other pages lead back.
@@ -29,12 +40,6 @@ class CheckoutByUuidMixin:
     kwargs: dict[str, Any]
     object: Checkout
     _checkout: Checkout | None = None
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Never inside ``ATOMIC_REQUESTS``: each step commits before Stripe is asked."""
-        view: Callable[..., HttpResponseBase] = super().as_view(**initkwargs)  # type: ignore[misc]
-        return transaction.non_atomic_requests(view)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Every refusal becomes a page with the right status."""
@@ -87,3 +92,34 @@ class CheckoutByUuidMixin:
                 f"{type(self).__name__}.checkout_url_name is {self.checkout_url_name!r}: set it to the URL name of "
                 "your page to pay, with the keyword uuid."
             ) from None
+
+    def object_url(self) -> str:
+        """The object's own page, where it can be expected to open: whoever came by a link may not see it."""
+        checkout = self.get_object()
+        if not checkout.content_object_url or checkout.is_card_refresh or checkout.content_object_url == "/":
+            return ""
+        if not checkout.is_pay_on_session or self.request.user.is_authenticated:
+            return checkout.content_object_url
+        plan = checkout.instalment.object_payment_plan if checkout.instalment is not None else None
+        return checkout.content_object_url if plan and plan.agreement and self._opens(plan.agreement.checkout) else ""
+
+    def _opens(self, checkout: Checkout) -> bool:
+        try:
+            check_access(self.request, checkout)
+        except CheckoutExpired:
+            return False
+        return True
+
+    def retry_path(self, checkout: Checkout) -> str:
+        """Where an open checkout is paid: on the page with the card on file, if your site has one."""
+        if checkout.is_pay_on_session and (found := on_session_path(checkout)):
+            return found
+        return self.pay_path(checkout)
+
+
+def on_session_path(checkout: Checkout) -> str:
+    """The path of ``CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME``; empty where the site has no such page."""
+    try:
+        return reverse(settings.pay_on_session_page_url_name, kwargs={"uuid": checkout.uuid})
+    except NoReverseMatch:
+        return ""

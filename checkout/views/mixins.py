@@ -30,11 +30,16 @@ class CheckoutMixin(SignUpMixin):
     form_class = EmptyForm
     template_name = "checkout/checkout.html"
     offer_choice = False
+    # what may be posted to the page
+    steps: tuple[str, ...] = ("begin", "declined", "finish", "another_card", "choose", "invoice")
     intent: payment.Answer | None = None
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The page. One Stripe call, none for an invoice; more only where it settles what it finds."""
         checkout = self.get_object()
+        if checkout.is_card_refresh:
+            # it has a page of its own, as its customer's
+            return redirect(checkout.content_object_url or "/")
         if checkout.held:
             # the money has come and a person looks at it: no form that asks for more
             return self.to_success_page()
@@ -60,16 +65,11 @@ class CheckoutMixin(SignUpMixin):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The steps of the page; ``step`` names one."""
         checkout = self.get_object()
-        steps: dict[str, Callable[[Checkout], HttpResponseBase]] = {
-            "begin": self._begin,
-            "declined": self._declined,
-            "finish": self._finish,
-            "another_card": self._another_card,
-            "choose": self._choose,
-            "invoice": self._invoice,
-        }
-        step = steps.get(request.POST.get("step", ""))
-        return step(checkout) if step is not None else redirect(request.path)
+        name = request.POST.get("step", "")
+        if name not in self.steps:
+            return redirect(request.path)
+        step: Callable[[Checkout], HttpResponseBase] = getattr(self, f"_{name}")
+        return step(checkout)
 
     def get_form(self, form_class: Any = None) -> Any:
         """Who to invoice, or nothing."""

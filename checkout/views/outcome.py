@@ -82,10 +82,17 @@ class CheckoutSuccessMixin(CheckoutByUuidMixin):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """``plan_summary`` for a sign-up, and for a payment of a part of a plan."""
+        """``plan_summary`` for a sign-up, and for a payment of a part of a plan; ``object_url`` to go on to.
+
+        For a new card ``card``, the customer who has it, and ``waited``: the parts that are now charged by themselves.
+        """
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         plan = timeline.plan_of_checkout(self.get_object())
+        context["object_url"] = self.object_url()
         context["plan_summary"] = timeline.summary(plan) if plan is not None else None
+        if self.get_object().is_card_refresh:
+            payer = self.get_object().customer
+            context.update(card=payer, waited=timeline.waited_for_card(payer) if payer is not None else [])
         return context
 
     def get_template_names(self) -> list[str]:
@@ -125,7 +132,7 @@ class CheckoutFailMixin(CheckoutByUuidMixin):
         if checkout.succeeded or (asked and not (intent is not None and intent.waiting)):
             return self.to_success_page()
         target = checkout.content_object
-        if target is not None and not payment.may_start(target, checkout.action_id):
+        if target is not None and not checkout.is_card_refresh and not payment.may_start(target, checkout.action_id):
             # another attempt has paid: "try again" would be wrong, and so would "it did not go through"
             raise NotPayable(
                 f"Checkout {checkout.pk} is {checkout.state_id}, but its object cannot be charged any more.",
@@ -139,5 +146,5 @@ class CheckoutFailMixin(CheckoutByUuidMixin):
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         checkout = self.get_object()
         again = checkout.is_open and (checkout.is_payment_plan or checkout.is_pay_on_session)
-        context["retry_url"] = self.pay_path(checkout) if again else checkout.content_object_url
+        context["retry_url"] = self.retry_path(checkout) if again else checkout.content_object_url
         return context

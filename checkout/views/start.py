@@ -22,10 +22,22 @@ def start_checkout(request: HttpRequest, action: CheckoutAction | str, content_o
     checkout = remembered_checkout(request, slug, content_object)
     if checkout is None or not payment.resume(checkout):
         limits.check_create(request, content_object)  # type: ignore[arg-type]
-        checkout = payment.start(action=slug, content_object=content_object, user=request.user)
+        checkout = Checkout.objects.create_checkout(slug, content_object, request.user)
     if checkout.user_id is None or checkout.user_id != request.user.pk:
         # a signed-in customer's own checkout is opened by the sign-in
         remember_checkout(request, checkout)
+    return checkout
+
+
+def start_on_session(request: HttpRequest, target: Payable) -> Checkout:
+    """The one open checkout in which ``target`` is paid in the browser; this visitor may open it from now on.
+
+    Counted against the limits first. Not inside a transaction. Raises ``LimitReached`` and what
+    ``Checkout.objects.create_checkout_pay_on_session`` raises.
+    """
+    limits.check_link(request, target)  # type: ignore[arg-type]
+    checkout = Checkout.objects.create_checkout_pay_on_session(target, request.user)
+    remember_checkout(request, checkout)
     return checkout
 
 

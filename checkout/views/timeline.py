@@ -4,18 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from checkout import states
-from checkout.access import CheckoutExpired, check_access
 from checkout.flows.sign_up import Offer
 from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 from checkout.templatetags.checkout_tags import checkout_day
@@ -25,7 +20,11 @@ Part = tuple[date, Decimal]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One part. ``amount`` in major units; ``state`` in words, ``tone`` its colour; both empty before the sign-up."""
+    """One part. ``amount`` in major units; ``state`` in words, ``tone`` its colour; both empty before the sign-up.
+
+    ``note``: what comes next, where that is not plain; ``payable``: the key of a part that its customer may pay now;
+    ``wants_customer``: it is not charged by itself.
+    """
 
     label: str
     due: date
@@ -34,6 +33,9 @@ class Line:
     paid: bool = False
     state: str = ""
     tone: str = ""
+    note: str = ""
+    payable: int | None = None
+    wants_customer: bool = False
 
     @property
     def is_today(self) -> bool:
@@ -91,6 +93,8 @@ def summary(plan: ObjectPaymentPlan, *, today: date | None = None) -> PlanSummar
     """Where ``plan`` stands. One query; two more unless customer, template and agreement were selected with it."""
     today = today or timezone.localdate()
     parts = list(plan.payments)
+    for part in parts:
+        part.object_payment_plan = plan
     count = plan.payment_plan.count
     lines = [_line(part, count, today=today, stopped=plan.deleted) for part in parts]
     # the instalments are written when the deposit has been paid; until then they are as agreed
@@ -122,6 +126,17 @@ def plan_of_checkout(checkout: Checkout) -> ObjectPaymentPlan | None:
     return rows.filter(content_type_id=object_type, object_id=object_id).first()
 
 
+def waited_for_card(customer: Customer) -> list[ObjectPaymentPlanInstalment]:
+    """What is due and not paid, and is charged to a card of ``customer`` by itself within days. One query."""
+    rows = ObjectPaymentPlanInstalment.objects.with_plan().filter(
+        models.Q(state_id=states.PENDING) | models.Q(state_id=states.FAIL, retry_due__isnull=False),
+        object_payment_plan__customer=customer,
+        object_payment_plan__deleted=False,
+        due__lte=timezone.localdate(),
+    )
+    return list(rows.order_by("due", "pk"))
+
+
 def _counted(plan: ObjectPaymentPlan, parts: Iterable[ObjectPaymentPlanInstalment]) -> list[Part]:
     due = next(part.due for part in parts if part.deposit)
     return plan.payment_plan.example(due, plan.total, currency=plan.currency)
@@ -134,6 +149,7 @@ def _planned(number: int, part: Part, count: int, *, state: str = "") -> Line:
 
 def _line(part: ObjectPaymentPlanInstalment, count: int, *, today: date, stopped: bool) -> Line:
     state, tone = _standing(part, today=today, stopped=stopped)
+    payable = part.can_pay_on_session
     return Line(
         label=_label(part.number, count),
         due=part.due,
@@ -142,6 +158,9 @@ def _line(part: ObjectPaymentPlanInstalment, count: int, *, today: date, stopped
         paid=part.state_id == states.SUCCESS,
         state=state,
         tone=tone,
+        note=_note(part) if payable else "",
+        payable=part.pk if payable else None,
+        wants_customer=payable and (part.state_id == states.PAY_ON_SESSION or _given_up(part)),
     )
 
 
@@ -168,39 +187,16 @@ def _standing(part: ObjectPaymentPlanInstalment, *, today: date, stopped: bool) 
     return (_("Due now"), states.REQUEST) if part.due <= today else (_("Planned"), "")
 
 
-class ObjectPaymentPlanMixin:
-    """ "My payment plan": ``class PlanView(ObjectPaymentPlanMixin, DetailView)``, a view of your own object.
+def _given_up(part: ObjectPaymentPlanInstalment) -> bool:
+    return part.state_id == states.FAIL and part.retry_due is None
 
-    ``get_object`` is yours, and so is the decision who may see it. Without a plan it is a 404.
-    """
 
-    template_name = "checkout/my_plan.html"
-    checkout_url_name = "web.checkout"
-    request: HttpRequest
-    object: Any
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """No cache keeps a page that is one person's."""
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        if isinstance(response, HttpResponse):
-            add_never_cache_headers(response)
-        return response
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """``plan_summary``; and ``deposit_url`` where a deposit waits for its customer."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
-        plan = plan_of(self.object)
-        if plan is None:
-            raise Http404("This has no payment plan.")
-        found = summary(plan)
-        return {**context, "plan_summary": found, "deposit_url": self._deposit_url(found)}
-
-    def _deposit_url(self, found: PlanSummary) -> str:
-        """The sign-up's page, which knows what to do about its deposit, for those who may open it."""
-        if found.sign_up is None or found.deposit.paid or found.stopped:
-            return ""
-        try:
-            check_access(self.request, found.sign_up)
-            return reverse(self.checkout_url_name, kwargs={"uuid": found.sign_up.uuid})
-        except (CheckoutExpired, NoReverseMatch):
-            return ""
+def _note(part: ObjectPaymentPlanInstalment) -> str:
+    """What comes next for a part that its customer may pay now."""
+    if part.state_id == states.PAY_ON_SESSION:
+        return _("We could not charge your card without you. Pay it here, and your bank asks you to confirm it.")
+    if part.state_id == states.FAIL and not _given_up(part):
+        return _("You need not wait for that: you may pay it now, with this card or another one.")
+    if part.state_id == states.FAIL:
+        return _("Your card was declined, and we do not try it again by ourselves. Please pay it here.")
+    return _("It is charged to your card by itself, or you pay it now.") if not part.deposit else ""

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import django
+
 from example_checkout.settings.csp import content_security_policy
 from example_checkout.settings.database import database
 
@@ -95,6 +97,18 @@ CHECKOUT_TERMS_URL = "/terms/"
 CHECKOUT_NOTIFY_EMAILS = ["accounts@example.com"]
 
 DEFAULT_FROM_EMAIL = "Kiln & Loom <bookings@example.com>"
+# A mail server that hangs must not keep a worker for ever.
+EMAIL_SECONDS = 10
+if django.VERSION >= (6, 1):
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {"host": os.environ.get("EMAIL_HOST", "localhost"), "timeout": EMAIL_SECONDS},
+        }
+    }
+else:
+    EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+    EMAIL_TIMEOUT = EMAIL_SECONDS
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE

@@ -29,6 +29,7 @@ from example_checkout.tests.browser_plans import (
     sign_up,
     start,
 )
+from example_checkout.tests.browser_walk_recovery import recovering
 from example_checkout.tests.factories import ProductFactory, SalesLedgerFactory, UserFactory
 from example_checkout.tests.plans import FAILS_LATER
 
@@ -56,6 +57,7 @@ def every_page(page: Any, site: Any, stripe_server: Any, settings: Any) -> Itera
     yield from _paying(page, site, stripe_server)
     yield from _invoicing(page, site)
     yield from _signing_up(page, site)
+    yield from recovering(page, site, stripe_server)
     yield from _refused(page, site, settings)
     yield from _signed_in(page, site)
 

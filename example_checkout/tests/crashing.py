@@ -4,15 +4,16 @@ Django is loaded once. Then each line of the standard input is a step (JSON, see
 done in a forked process of its own, so that a SIGKILL hits a real process with its own connections and threads. What
 is to go wrong is in the environment of the step:
 
-==================  ==================================================================================
-``CRASH_BEFORE``    ``METHOD PATTERN``: die instead of sending such a call to Stripe
-``CRASH_AFTER``     ``METHOD PATTERN``: die once Stripe has answered such a call, before the answer is used
-``CRASH_IN_HOST``   die at the end of the host's ``checkout_success``, inside the settling transaction
-``CRASH_SETTLED``   die once that transaction has been committed, before anything else is done
-``CRASH_IN_MAIL``   die instead of sending mail
-``CRASH_AT``        not at the first of these moments but at the n-th
-``CRASH_PORTION``   no trouble: how many instalments one Celery task charges
-==================  ==================================================================================
+====================  ==================================================================================
+``CRASH_BEFORE``      ``METHOD PATTERN``: die instead of sending such a call to Stripe
+``CRASH_AFTER``       ``METHOD PATTERN``: die once Stripe has answered such a call, before the answer is used
+``CRASH_IN_HOST``     die at the end of the host's ``checkout_success``, inside the settling transaction
+``CRASH_SETTLED``     die once that transaction has been committed, before anything else is done
+``CRASH_IN_MAIL``     die instead of sending mail
+``CRASH_AFTER_MAIL``  die once the mail server has taken a mail, before that is used
+``CRASH_AT``          not at the first of these moments but at the n-th
+``CRASH_PORTION``     no trouble: how many instalments one Celery task charges
+====================  ==================================================================================
 """
 
 import itertools
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,13 +68,13 @@ class CrashingConfig(AppConfig):
 
     def ready(self) -> None:
         """Wrap the host's method, and mail; cut tasks small."""
-        from django.core.mail import EmailMessage
+        from django.core.mail.backends import locmem, smtp
         from django.db import transaction
 
         from checkout import tasks
         from example_checkout.models import Contact, SalesLedger
 
-        told, sent = SalesLedger.checkout_success, EmailMessage.send
+        told = SalesLedger.checkout_success
 
         def success(booking: Any, checkout: Any) -> None:
             if os.environ.get("CRASH_SETTLED"):
@@ -82,14 +84,24 @@ class CrashingConfig(AppConfig):
             if os.environ.get("CRASH_IN_HOST"):
                 die()
 
-        def send(message: Any, *args: Any, **kwargs: Any) -> Any:
-            if os.environ.get("CRASH_IN_MAIL"):
-                die()
-            return sent(message, *args, **kwargs)
-
         tasks.PORTION = int(os.environ.get("CRASH_PORTION", tasks.PORTION))
         SalesLedger.checkout_success = success  # type: ignore[method-assign]
-        EmailMessage.send = send  # type: ignore[method-assign]
+        for backend in (locmem.EmailBackend, smtp.EmailBackend):
+            backend.send_messages = _killing(backend.send_messages)  # type: ignore[method-assign]
+
+
+def _killing(send: Callable[..., Any]) -> Callable[..., Any]:
+    """A mail backend's ``send_messages``, and the moments before and after it."""
+
+    def sent(*args: Any, **kwargs: Any) -> Any:
+        if os.environ.get("CRASH_IN_MAIL"):
+            die()
+        answer = send(*args, **kwargs)
+        if os.environ.get("CRASH_AFTER_MAIL"):
+            die()
+        return answer
+
+    return sent
 
 
 def serve() -> None:

@@ -27,6 +27,7 @@ EVERYTHING = (
     "add_paymentplan",
     "change_paymentplan",
     "delete_paymentplan",
+    "change_notice",
 )
 PLAN = "checkout.object.payment.plan"
 PART = "checkout.object.payment.plan.instalment"

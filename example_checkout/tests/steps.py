@@ -3,24 +3,29 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
+from django.urls import set_urlconf
 from django.utils import timezone
 
-from checkout.flows import payment
+from checkout.flows import card, payment
 from checkout.models import (
     Checkout,
     Customer,
+    CustomerPayment,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentRun,
     PaymentRunItem,
 )
+from checkout.notify import outbox
 from example_checkout.models import Contact, Product, SalesLedger
-from example_checkout.tests import plans
+from example_checkout.tests import mail, plans
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 
 
@@ -101,6 +106,57 @@ def due(count: str, customer_id: str, payment_method_id: str) -> list[int]:
     )
 
 
+def unpaid() -> ObjectPaymentPlanInstalment:
+    """The oldest part that is due and not paid."""
+    rows = ObjectPaymentPlanInstalment.objects.with_plan().exclude(state_id="success")
+    found: ObjectPaymentPlanInstalment = rows.order_by("due", "pk")[:1].get()
+    return found
+
+
+def on_session() -> tuple[str, str]:
+    """The customer follows the link in the mail; uuid and intent of the checkout."""
+    checkout = Checkout.objects.create_checkout_pay_on_session(unpaid(), None)
+    return str(checkout.uuid), checkout.payment_intent_id
+
+
+def refresh() -> tuple[str, str]:
+    """The customer opens the page to save a new card; uuid and SetupIntent."""
+    checkout = card.start_refresh(Customer.objects.get(), user=None)
+    return str(checkout.uuid), checkout.setup_intent_id
+
+
+def use_card(payment_method_id: str) -> int:
+    """The customer's card is another one now."""
+    return Customer.objects.update(payment_method_id=payment_method_id)
+
+
+def staff_charge(uuid: str) -> str:
+    """Staff take 12.50 from the customer; the page may be sent again."""
+    made = CustomerPayment.objects.charge_customer(
+        Customer.objects.get(),
+        amount=Decimal("12.50"),
+        currency="GBP",
+        description="A loom",
+        user=None,
+        uuid=UUID(uuid),
+    )
+    return str(made.state_id)
+
+
+def staff_payments() -> list[tuple[str, str]]:
+    """What staff have taken."""
+    return [(str(one.state_id), str(one.amount)) for one in CustomerPayment.objects.order_by("pk")]
+
+
+def tomorrow() -> None:
+    """A day goes by: everything that has happened is a day older."""
+    day = timedelta(days=1)
+    for moment in ("created", "settled", "ask_after"):
+        Checkout.objects.update(**{moment: F(moment) - day})
+    ObjectPaymentPlanInstalment.objects.update(retry_due=F("retry_due") - day, due=F("due") - day)
+    PaymentRun.objects.update(date=F("date") - day)
+
+
 def another_total(amount: str) -> int:
     """Somebody writes into the database what was never asked for."""
     return Checkout.objects.filter(state_id="request").update(total=Decimal(amount))
@@ -130,3 +186,42 @@ def _ada() -> Client:
     assert user is not None
     client.force_login(user)
     return client
+
+
+def mail_wanted(count: str) -> int:
+    """The bank wants the customers of so many instalments."""
+    return len(mail.wanted(int(count)))
+
+
+def mail_asked() -> int:
+    """Their notices are written down, and not sent."""
+    return len([mail.asked(part) for part in ObjectPaymentPlanInstalment.objects.to_ask().with_plan().order_by("pk")])
+
+
+def mail_demands(port: str) -> int:
+    """The task that asks them, with a mail server on that port; how many mails."""
+    _with_server(port)
+    return ObjectPaymentPlanInstalment.objects.send_on_session_payment_emails(lambda contact: False)
+
+
+def mail_unsent(port: str) -> int:
+    """The task that sends what was left; how many mails."""
+    _with_server(port)
+    return outbox.send_unsent()
+
+
+def mail_lease_ends() -> None:
+    """Time goes by: who was sending has certainly died, and what waits is due."""
+    past = timezone.now() - timedelta(hours=1)
+    Notice.objects.update(updated=past, send_after=past)
+
+
+def mail_rows() -> list[Any]:
+    """What became of each notice."""
+    return list(Notice.objects.order_by("pk").values_list("state", "in_doubt", "tries"))
+
+
+def _with_server(port: str) -> None:
+    mail.use_server(settings, int(port))
+    settings.ROOT_URLCONF = "example_checkout.tests.mail_urls"
+    set_urlconf(None)

@@ -21,7 +21,7 @@ from example_checkout import views
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import STAFF_ACT, STAFF_READ
-from example_checkout.tests.visitors import BOOK, FAIL, PAY, SUCCESS, World
+from example_checkout.tests.visitors import BOOK, CARD, CARD_SAVED, FAIL, LINK, ON_SESSION, PAY, SUCCESS, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -66,6 +66,7 @@ class Row(NamedTuple):
 
 EVERYBODY = set(ANYBODY)
 BEGIN = {"step": "begin", "shown_total": "120.00"}
+BEGIN_PART = {"step": "begin", "shown_total": "30.00"}
 AGREE = {"step": "begin", "consent": "yes", "schedule": "another"}
 FINISH, ANOTHER_CARD = {"step": "finish"}, {"step": "another_card"}
 
@@ -119,6 +120,18 @@ TABLE = [
     Row("failed, signed up after all", FAIL, 302, state="planned"),
     Row("my plan", "example.plan", 200, BOOKED, no=404, state="planned"),
     Row("my plan, none", "example.plan", 404, BOOKED, no=404),
+    Row("pay now, what is no part of it", "example.plan", 404, BOOKED, no=404, state="planned", post={"part": "0"}),
+    Row("pay on session", ON_SESSION, 200, state="on-session"),
+    Row("pay on session, of a payment", ON_SESSION, 404),
+    Row("pay on session, begin", ON_SESSION, 200, post=BEGIN_PART, json=True, state="on-session"),
+    Row("pay on session, unknown step", ON_SESSION, 302, post={"step": "choose"}, state="on-session"),
+    Row("thanks, not paid on session", SUCCESS, 302, state="on-session"),
+    # the link of a mail is the proof; it opens the page of its payment, and nothing else
+    Row("pay link", LINK, 302, EVERYBODY, state="on-session"),
+    Row("pay link, made up", LINK, 404, EVERYBODY),
+    Row("change card", CARD, 200, {"owner"}, no=302, signed_in=404, state="planned"),
+    Row("change card, begin", CARD, 409, {"owner"}, no=302, signed_in=404, post={"step": "begin"}, state="planned"),
+    Row("thanks, card saved", CARD_SAVED, 200, state="planned"),
     Row("terms", "example.terms", 200, EVERYBODY),
     Row("home", "example.home", 200, EVERYBODY),
     Row("course", "example.course", 200, EVERYBODY),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from checkout.models import Customer, ObjectPaymentPlan
 from checkout.tests.factories import AgreementFactory, PaymentPlanFactory, PaymentRunItemFactory
+from example_checkout.tests import desk
 from example_checkout.tests.browser import heading, library, problems, sign_in, taken
 from example_checkout.tests.factories import ProductFactory, SalesLedgerFactory, UserFactory
 from example_checkout.tests.plans import offer_plans, saved_card
@@ -77,11 +78,58 @@ def seed(stripe_server: Any) -> ObjectPaymentPlan:
     return plan
 
 
+def desk_pages(page: Any, site: Any, plan: ObjectPaymentPlan) -> Iterator[str]:
+    """The work queue, customers, mail and the record; then a customer is charged."""
+    desk.busy(2)
+    part, payment = desk.waiting(2), desk.waiting_payment(2)
+    customer = part.customer
+    for name, url in {
+        "work": reverse("checkout.work"),
+        "customers": reverse("checkout.customer.list"),
+        "customers-filtered": reverse("checkout.customer.list") + "?card=legacy&q=nobody",
+        "refresh": reverse("checkout.card.refresh.list"),
+        "expiry": reverse("checkout.object.payment.plan.card.expiry.list"),
+        "parts": reverse("checkout.object.payment.plan.instalment.list"),
+        "payments": reverse("checkout.customer.payment.list"),
+        "customer": reverse("checkout.customer", args=[customer.pk]),
+        "payment": reverse("checkout.customer.payment", args=[payment.pk]),
+        "payment-paid": reverse("checkout.customer.payment.paid", args=[payment.pk]),
+        "payment-ask": reverse("checkout.customer.payment.ask", args=[payment.pk]),
+        "part-waiting": part_url(part),
+        "part-ask": part_url(part, "ask"),
+        "mail": reverse("checkout.notice.list"),
+        "notice": reverse("checkout.notice", args=[part.notices.get().pk]),
+        "notice-again": reverse("checkout.notice.again", args=[desk.mail_given_up(3).pk]),
+        "previews": reverse("checkout.mail.preview.list"),
+        "preview": reverse("checkout.mail.preview", args=["payment_failed"]),
+        "charge-customer": reverse("checkout.customer.charge", args=[plan.customer_id]),
+    }.items():
+        page.goto(site.url + url)
+        page.get_by_role("heading", level=1).wait_for()
+        yield name
+    page.get_by_label("Amount").fill("0.10")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("The smallest amount that a card can be charged is £0.30.").wait_for()
+    yield "charge-customer-mistakes"
+    page.get_by_label("Amount").fill("25")
+    page.get_by_label("Reason").fill("A broken mug")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Charge £25.00 now").wait_for()
+    yield "charge-customer-confirm"
+    page.get_by_role("button", name="Charge £25.00 now").dblclick()
+    page.get_by_text("£25.00").first.wait_for()
+    page.goto(site.url + reverse("checkout.staff.action.list"))
+    page.get_by_role("link", name="A broken mug").wait_for()
+    yield "record"
+
+
 def staff_pages(page: Any, site: Any, plan: ObjectPaymentPlan) -> Iterator[str]:
     """Walk through the staff's pages; yields the name of each while ``page`` shows it."""
     due = plan.payments.get(count=3)
     UserFactory(username="staff", is_staff=True, is_superuser=True)
     sign_in(page, site, "staff")
+    page.goto(site.url + reverse("checkout.work"))
+    yield "work-small"
     template = PaymentPlanFactory(name="Not used yet", deposit=20, count=4)
     for name, url in {
         "checkouts": reverse("checkout.list"),
@@ -114,6 +162,7 @@ def staff_pages(page: Any, site: Any, plan: ObjectPaymentPlan) -> Iterator[str]:
     page.get_by_role("button", name="Charge £30.00 now").click()
     page.get_by_text("£30.00 has been charged.").wait_for()
     yield "plan-charged"
+    yield from desk_pages(page, site, plan)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -158,3 +207,32 @@ def test_a_double_click_and_the_back_button_charge_once(page: Any, site: Any, st
     assert taken(stripe_server) == [3000]
     assert due.attempts.count() == 1
     assert Customer.objects.get(email="ada@example.com").has_card
+
+
+def test_the_work_queue_is_empty_and_says_so(page: Any, site: Any, stripe_server: Any) -> None:
+    UserFactory(username="staff", is_staff=True, is_superuser=True)
+    sign_in(page, site, "staff")
+    page.goto(site.url + reverse("checkout.work"))
+    page.get_by_role("heading", name="All clear: nothing needs you today").wait_for()
+    assert problems(page) == []
+
+
+def test_a_mail_in_its_frame_can_do_nothing(
+    page: Any, site: Any, stripe_server: Any, console_errors: list[str]
+) -> None:
+    UserFactory(username="staff", is_staff=True, is_superuser=True)
+    sign_in(page, site, "staff")
+    notice = desk.waiting().notices.get()
+    type(notice).objects.filter(pk=notice.pk).update(html=notice.html + "<script>top.location = '/'</script>")
+    url = site.url + reverse("checkout.notice", args=[notice.pk])
+    page.goto(url)
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("Your bank wants you.").wait_for()
+    assert frame.get_by_role("link").count() == 0
+    assert frame.locator("p").first.evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 128, 128)"
+    assert page.url == url
+    # Chromium says that it has not run the script
+    assert [
+        line for line in console_errors if "frame is sandboxed" not in line and "Content Security" not in line
+    ] == []
+    console_errors.clear()

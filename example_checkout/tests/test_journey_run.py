@@ -150,7 +150,7 @@ def test_five_refusals_in_a_row_stop_it_and_release(stripe_simulator: Any, setti
 
 def test_no_card_is_skipped_and_says_so(stripe_simulator: Any, signed_up: ObjectPaymentPlan) -> None:
     let_fall_due(signed_up)
-    Customer.objects.update(payment_method_id="")
+    Customer.objects.update(payment_method_id="", customer_id="")
     assert run.process_payments().count("skipped") == 1
     assert items() == [("skipped", "no card on file")]
     assert states(signed_up) == "success pending pending pending"

@@ -84,7 +84,8 @@ def test_finishing_costs_a_constant(visitor: Visitor, pay: Any, card: str, step:
     assert visitor.ask("post", url, step="finish").json()["step"] == step
     # the SetupIntent, the customer's default card, the charge; and the charge once more where its secret is needed
     assert visitor.cost.calls == calls
-    assert visitor.cost.sql <= 43
+    # one of them looks whether something else waits for a card; three write down what a decline leads to
+    assert visitor.cost.sql <= 46
 
 
 def test_the_thanks_cost_the_same_for_a_long_plan(visitor: Visitor, pay: Any) -> None:

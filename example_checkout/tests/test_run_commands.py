@@ -47,7 +47,7 @@ def test_the_end_is_a_summary_by_outcome_and_amount(stripe_simulator: Any, pay: 
     assert run("process_payments") == "      2          £60.00  Charged\n"
     assert run("process_payments") == "Nothing is due.\n"
     let_fall_due(plan)
-    Customer.objects.update(payment_method_id="")
+    Customer.objects.update(payment_method_id="", customer_id="")
     assert run("process_payments") == "      1          £30.00  Skipped\n"
 
 

@@ -234,14 +234,15 @@ def test_another_card_pays_a_declined_deposit_and_becomes_the_card(stripe_simula
     assert taken(stripe_simulator) == [3000]
 
 
-def test_another_card_closes_the_charge_that_waited_first(stripe_simulator: Any, pay: Any) -> None:
+def test_another_card_goes_on_with_the_intent_of_the_charge_that_waited(stripe_simulator: Any, pay: Any) -> None:
     checkout = sign_up_with(pay, ALWAYS_ASKS)
     instalment = deposit.deposit_of(checkout)
     waiting = instalment.attempts.get()
     paying = on_session.start(instalment, user=checkout.user)
     waiting.refresh_from_db()
     assert waiting.failed
-    assert "error" in pay(waiting, card=GOOD)
+    assert paying.takes_over == waiting
+    assert paying.payment_intent_id == waiting.payment_intent_id
     payment.begin(paying, shown_total=Decimal("30.00"))
     pay(paying, card=GOOD)
     payment.finish(paying)

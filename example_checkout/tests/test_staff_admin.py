@@ -12,7 +12,13 @@ from django.urls import reverse
 
 from checkout.admin import ReadOnlyAdmin
 from checkout.models import CheckoutSettings
-from checkout.tests.factories import AgreementFactory, CheckoutSettingsFactory, NoticeFactory, PaymentPlanFactory
+from checkout.tests.factories import (
+    AgreementFactory,
+    CheckoutSettingsFactory,
+    NoticeFactory,
+    PaymentPlanFactory,
+    StaffActionFactory,
+)
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 from example_checkout.tests.staff import attempt_at, make_plan, make_run
 
@@ -28,6 +34,7 @@ def seed(count: int = 1) -> None:
         attempt_at(run.items.first().instalment)
         AgreementFactory(checkout__content_object=SalesLedgerFactory(), user=UserFactory())
         NoticeFactory()
+        StaffActionFactory(user=UserFactory())
 
 
 def test_every_model_that_staff_may_look_at_is_there() -> None:

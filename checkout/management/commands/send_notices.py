@@ -1,16 +1,16 @@
-"""Send the mail that a dead process or mail server left behind."""
+"""Send the mail that is due, and what a dead process or mail server left behind."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from checkout.notify import send_unsent
+from checkout.notify.outbox import send_unsent
 
 
 class Command(BaseCommand):
     """For cron, where there is no Celery beat."""
 
-    help = "Send every notice that has not been sent yet, the oldest first."
+    help = "Send every notice that is due, the oldest first."
 
     def handle(self, *args: Any, **options: Any) -> None:
         sent = send_unsent()

@@ -1,4 +1,4 @@
-"""What staff may do with a customer's plan: a page that says what will happen, and a button that does it once.
+"""What staff may do by hand: a page that says what will happen, and a button that does it once, and is recorded.
 
 The button carries a fingerprint of what the page showed. A double click, the back button, or a change by somebody else
 in between makes it another one: then nothing is done, and the next page says how things stand.
@@ -10,20 +10,25 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
 from checkout import states
 from checkout.errors import CheckoutError
+from checkout.flows import ask_again, by_hand
 from checkout.flows import plan as plan_flow
-from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout.models import Notice, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 from checkout.views.staff import outcomes, statement
-from checkout.views.staff.base import CHARGE, MARK_PAID, STOP_PLAN, OutsideTransactionMixin, PermittedMixin
+from checkout.views.staff.base import ASK_AGAIN, CHARGE, MARK_PAID, STOP_PLAN, OutsideTransactionMixin, PermittedMixin
+
+# ``?from=work`` in the address: who comes from the work queue goes back there.
+FROM_WORK = "work"
 
 
 class ActionView(OutsideTransactionMixin, PermittedMixin, DetailView):  # type: ignore[type-arg]
-    """GET shows what will happen, POST does it if it is still what was shown; then the page of the plan."""
+    """GET shows what will happen, POST does it if it is still what was shown; then the page that it came from."""
 
     section = "plans"
     object: Any
@@ -46,7 +51,7 @@ class ActionView(OutsideTransactionMixin, PermittedMixin, DetailView):  # type: 
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the fingerprint, and why there is no button."""
-        return super().get_context_data(seen=self.seen(), why_not=self.why_not(), **kwargs)
+        return super().get_context_data(seen=self.seen(), why_not=self.why_not(), back=self.back(), **kwargs)
 
     def seen(self) -> str:
         """The fingerprint of what the page shows."""
@@ -66,16 +71,19 @@ class ActionView(OutsideTransactionMixin, PermittedMixin, DetailView):  # type: 
         if level != messages.SUCCESS:
             self.object = self.get_object()
             return self.leave()
-        return redirect(self.plan)
+        return redirect(self.back())
 
     def leave(self) -> HttpResponse:
-        """To the plan, with how things stand."""
+        """Back, with how things stand."""
         self.say(messages.INFO, self.stands())
-        return redirect(self.plan)
+        return redirect(self.back())
 
-    @property
-    def plan(self) -> ObjectPaymentPlan:
-        """Whose page comes next."""
+    def back(self) -> str:
+        """The page that comes next."""
+        return reverse("checkout.work") if self.request.GET.get("from") == FROM_WORK else self.home()
+
+    def home(self) -> str:
+        """The page of what it is about."""
         raise NotImplementedError
 
 
@@ -94,6 +102,10 @@ class InstalmentActionView(ActionView):
     def plan(self) -> ObjectPaymentPlan:
         """The part's own."""
         return self.object.object_payment_plan
+
+    def home(self) -> str:
+        """The plan's."""
+        return self.plan.get_absolute_url()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the plan."""
@@ -122,8 +134,7 @@ class ObjectPaymentPlanInstalmentChargeView(InstalmentActionView):
 
     def act(self) -> outcomes.Said:
         """Claim, ask, conclude."""
-        checkout: Checkout = Checkout.objects.charge(self.object, self.request.user)
-        return outcomes.of_charge(checkout)
+        return outcomes.of_charge(by_hand.charge(self.object, user=self.request.user))
 
 
 class ObjectPaymentPlanInstalmentPaidView(InstalmentActionView):
@@ -143,6 +154,39 @@ class ObjectPaymentPlanInstalmentPaidView(InstalmentActionView):
         return messages.SUCCESS, said % {"part": self.object.label}
 
 
+class ObjectPaymentPlanInstalmentAskView(InstalmentActionView):
+    """Mail the customer a new link: to whom the bank wants by the site's own mail task, at its next run."""
+
+    template_name = "checkout/staff/instalment_ask.html"
+    permission_required = ASK_AGAIN
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the last mail that asked."""
+        return super().get_context_data(asked=self._mails().order_by("-pk").first(), **kwargs)
+
+    def _mails(self) -> "QuerySet[Notice]":
+        wanted = self.object.state_id == states.PAY_ON_SESSION
+        kind = Notice.ON_SESSION_PAYMENT if wanted else Notice.PAYMENT_FAILED
+        return Notice.objects.filter(kind=kind, instalment=self.object)
+
+    def why_not(self) -> str:
+        """It waits for its customer, who has been asked and got the mail."""
+        unsent = self._mails().filter(state__in=ask_again.WAYS).exists()
+        unasked = self.object.state_id == states.PAY_ON_SESSION and self.object.customer_asked is None
+        return outcomes.why_not_ask(self.object, waits=unasked or unsent)
+
+    def shown(self) -> list[Any]:
+        """And when the customer was asked."""
+        last = self._mails().order_by("-pk").values_list("pk", flat=True).first()
+        return [*super().shown(), self.object.customer_asked, last]
+
+    def act(self) -> outcomes.Said:
+        """Once for each time that the customer was asked."""
+        ask_again.for_instalment(self.object, user=self.request.user)
+        said = _("%(email)s will be mailed a new link with the next mail.")
+        return messages.SUCCESS, said % {"email": self.object.payer.email}
+
+
 class ObjectPaymentPlanDeleteView(ActionView):
     """Stop a plan."""
 
@@ -155,10 +199,9 @@ class ObjectPaymentPlanDeleteView(ActionView):
         """With the customer."""
         return ObjectPaymentPlan.objects.select_related("customer", "payment_plan", "agreement")
 
-    @property
-    def plan(self) -> ObjectPaymentPlan:
-        """Itself."""
-        return self.object
+    def home(self) -> str:
+        """Its own page."""
+        return self.object.get_absolute_url()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With what has been paid and what will not be charged."""

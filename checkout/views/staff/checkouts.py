@@ -1,18 +1,24 @@
 """Every checkout, and those of them that a person should look at."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from checkout import states
 from checkout.models import Checkout, CheckoutAction, CheckoutState
-from checkout.views.staff.base import FilteredListView
+from checkout.templatetags.checkout_staff import in_words
+from checkout.views.staff import queue
+from checkout.views.staff.base import FilteredListView, day_filter
+from checkout.views.staff.export import Column, plain
 
 # after that long an outcome that is still unknown is not on its way any more
 LONG_UNKNOWN = timedelta(days=1)
+ASIDE, UNKNOWN = "aside", "unknown"
+REASONS = {ASIDE: _("Put aside"), UNKNOWN: _("Unknown longer than an hour")}
 
 
 class CheckoutListView(FilteredListView):
@@ -20,7 +26,23 @@ class CheckoutListView(FilteredListView):
 
     template_name = "checkout/list.html"
     section = "checkouts"
-    filters = ("state", "action", "q")
+    filters: ClassVar[tuple[str, ...]] = ("state", "action", "from", "to", "q")
+    file_name = "checkouts"
+    columns: ClassVar[tuple[Column, ...]] = (
+        (_("Created"), lambda row: row.created),
+        (_("Checkout"), lambda row: row.uuid),
+        (_("What"), lambda row: row.description),
+        (_("How"), lambda row: row.action),
+        (_("State"), lambda row: row.state),
+        (_("Put aside"), lambda row: row.quarantine),
+        (_("Reason"), lambda row: in_words(row.failure) or row.failure),
+        (_("Code"), lambda row: row.failure),
+        (_("Who"), lambda row: row.user),
+        (_("Stripe"), lambda row: row.intent_id),
+        (_("Settled"), lambda row: row.settled),
+        (_("Amount"), lambda row: plain(row.total, row.currency)),
+        (_("Currency"), lambda row: row.currency),
+    )
 
     def rows(self) -> QuerySet[Checkout]:
         """The objects come with one query per kind of object."""
@@ -28,7 +50,8 @@ class CheckoutListView(FilteredListView):
         return found
 
     def narrow(self, rows: QuerySet[Checkout], chosen: dict[str, str]) -> QuerySet[Checkout]:
-        """By state, action, and words of the description or an id."""
+        """By state, action, the days on which it was made, and words of the description or an id."""
+        rows = day_filter(rows, chosen)
         if "state" in chosen:
             rows = rows.filter(state_id=chosen["state"])
         if "action" in chosen:
@@ -59,12 +82,27 @@ class CheckoutAuditListView(CheckoutListView):
 
     template_name = "checkout/audit_list.html"
     section = "audit"
+    filters = ("what", *CheckoutListView.filters)
+    file_name = "audit"
+
+    def narrow(self, rows: QuerySet[Checkout], chosen: dict[str, str]) -> QuerySet[Checkout]:
+        """Also by why it is here."""
+        rows = super().narrow(rows, chosen)
+        if "what" not in chosen:
+            return rows
+        conditions = {ASIDE: queue.put_aside(), UNKNOWN: queue.unknown_long(timezone.now())}
+        condition = conditions.get(chosen["what"])
+        return rows.filter(condition) if condition is not None else rows.none()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With the reasons to choose from."""
+        return super().get_context_data(reasons=REASONS, **kwargs)
 
     def rows(self) -> QuerySet[Checkout]:
         """Only what is not settled or was put aside; ``unknown`` and ``long`` are of charges alone."""
         unknown = Q(action_id=states.CHARGE, state_id=states.REQUEST)
         long = unknown & Q(created__lt=timezone.now() - LONG_UNKNOWN)
-        put_aside = ~Q(quarantine="")
+        put_aside = queue.put_aside()
         rows = super().rows().filter(put_aside | Q(state_id=states.REQUEST))
         rank = Case(
             When(put_aside, then=Value(0)), When(long, then=Value(1)), default=Value(2), output_field=IntegerField()

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 
 from checkout import states
 from checkout.errors import CheckoutError, InProgress, StripeRefused, StripeUnreachable
-from checkout.models import Checkout, ObjectPaymentPlanInstalment
-from checkout.templatetags.checkout_staff import in_words, part_state
+from checkout.models import ChargedModel, Checkout, CustomerPayment, ObjectPaymentPlanInstalment
+from checkout.templatetags.checkout_staff import in_words, part_state, payment_state
 from checkout.templatetags.checkout_tags import checkout_amount, checkout_day
 
 Said = tuple[int, str]
@@ -50,9 +50,29 @@ def of_error(error: CheckoutError) -> Said:
     return messages.ERROR, str(error.customer_message)
 
 
+def of_payment(payment: CustomerPayment) -> Said:
+    """The outcome of an amount that staff have just charged."""
+    amount = checkout_amount(payment.amount, payment.currency)
+    if payment.state_id == states.PAY_ON_SESSION:
+        return messages.WARNING, _(
+            "The bank wants %(customer)s to approve this payment of %(amount)s. A mail with a link goes out within "
+            "minutes; nothing is charged until then."
+        ) % {"customer": payment.customer, "amount": amount}
+    attempt = payment.attempts.first()
+    if attempt is None:
+        return messages.WARNING, _("Nothing has been charged.")
+    return of_charge(attempt)
+
+
 def now(part: ObjectPaymentPlanInstalment) -> str:
     """How a part stands at this moment."""
     return _("%(part)s now: %(state)s.") % {"part": part.label, "state": part_state(part)}
+
+
+def payment_now(payment: CustomerPayment) -> str:
+    """How an amount of staff stands at this moment."""
+    said = _("“%(payment)s” now: %(state)s.")
+    return said % {"payment": payment.description, "state": payment_state(payment)}
 
 
 def why_no_charge(part: ObjectPaymentPlanInstalment) -> str:
@@ -71,10 +91,11 @@ def why_no_charge(part: ObjectPaymentPlanInstalment) -> str:
         return _("It was declined, and no further attempt is due. The customer can pay it with any card.")
     if not part.customer.has_card:
         return _("There is no card on file.")
-    return ""
+    refused = part.payer.card_refused
+    return _("The bank has refused the card on file for good: another card is needed.") if refused else ""
 
 
-def why_not_by_hand(part: ObjectPaymentPlanInstalment) -> str:
+def why_not_by_hand(part: ChargedModel) -> str:
     """Why it may not be marked as paid now; empty if it may."""
     if part.can_pay_by_hand:
         return ""
@@ -83,3 +104,13 @@ def why_not_by_hand(part: ObjectPaymentPlanInstalment) -> str:
         if part.state_id == states.SUCCESS
         else _("A charge is in progress, or its outcome is not known yet.")
     )
+
+
+def why_not_ask(target: ChargedModel, *, waits: bool) -> str:
+    """Why its customer may not be mailed a link now; empty if they may. ``waits``: a mail has not been sent yet."""
+    declined = target.state_id == states.FAIL and isinstance(target, ObjectPaymentPlanInstalment)
+    if target.state_id != states.PAY_ON_SESSION and not declined:
+        return _("It does not wait for its customer.")
+    if target.stopped:
+        return _("The plan has been stopped.")
+    return _("A mail to the customer is on its way already.") if waits else ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db import IntegrityError
@@ -12,15 +12,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.views.generic import DetailView, ListView, UpdateView
+from django.utils.translation import gettext_lazy as _
+from django.views.generic import DetailView, UpdateView
 
 from checkout.conf import settings
 from checkout.errors import CheckoutError
+from checkout.flows import by_hand
 from checkout.models import Agreement, CheckoutSettings, ObjectPaymentPlan, PaymentPlan
 from checkout.schedule import Part
 from checkout.staff_forms import PaymentPlanForm
-from checkout.views.staff.base import ADD_TEMPLATE, CHANGE_TEMPLATE, RETIRE_TEMPLATE, PermittedMixin, StaffMixin
+from checkout.views.staff.base import (
+    ADD_TEMPLATE,
+    CHANGE_TEMPLATE,
+    RETIRE_TEMPLATE,
+    FilteredListView,
+    PermittedMixin,
+)
+from checkout.views.staff.export import Column
 
 HUNDRED = Decimal(100)
 
@@ -42,7 +50,7 @@ def example_of(plan: PaymentPlan) -> Example:
         return Example(plan.checked(today, HUNDRED, currency=currency), currency)
     except CheckoutError:
         parts = plan.example(today, HUNDRED, currency=currency)
-        warning = _("A part of this is too small to be charged: such a total is refused.")
+        warning = str(_("A part of this is too small to be charged: such a total is refused."))
         return Example(parts, currency, warning=warning)
 
 
@@ -52,14 +60,28 @@ def default_plan() -> int | None:
     return found
 
 
-class PaymentPlanListView(StaffMixin, ListView):  # type: ignore[type-arg]
+class PaymentPlanListView(FilteredListView):
     """Every template, the current ones first."""
 
     template_name = "checkout/staff/template_list.html"
     section = "templates"
-    paginate_by = 25
+    filters = ()
+    file_name = "plan-templates"
+    columns: ClassVar[tuple[Column, ...]] = (
+        (_("Name"), lambda row: row.name),
+        (_("Short name"), lambda row: row.slug),
+        (_("Offered"), lambda row: not row.deleted),
+        (_("Deposit in percent"), lambda row: row.deposit),
+        (_("Instalments"), lambda row: row.count),
+        (_("Months between them"), lambda row: row.interval),
+        (_("Plans made from it"), lambda row: row.plans),
+    )
 
-    def get_queryset(self) -> "QuerySet[PaymentPlan]":
+    def narrow(self, rows: "QuerySet[PaymentPlan]", chosen: dict[str, str]) -> "QuerySet[PaymentPlan]":
+        """There are too few to need a filter."""
+        return rows
+
+    def rows(self) -> "QuerySet[PaymentPlan]":
         """With how many plans were made from each."""
         mine = OuterRef("pk")
         plans = ObjectPaymentPlan.objects.filter(payment_plan=mine).order_by().values("payment_plan")
@@ -87,7 +109,8 @@ class PaymentPlanUpdateView(PermittedMixin, UpdateView):  # type: ignore[type-ar
         if "preview" in self.request.POST:
             return self._page(form, 200)
         try:
-            plan = form.save()
+            # valid, so it is what the form says
+            by_hand.save_template(plan := form.instance, user=self.request.user)
         except CheckoutError as error:
             # somebody has agreed to it while the form was open
             form.add_error(None, str(error.customer_message))
@@ -95,7 +118,7 @@ class PaymentPlanUpdateView(PermittedMixin, UpdateView):  # type: ignore[type-ar
         except IntegrityError:
             form.add_error("slug", _("Another payment plan has this short name."))
             return self.form_invalid(form)
-        self.say(messages.SUCCESS, _("%(plan)s has been saved.") % {"plan": plan})
+        self.say(messages.SUCCESS, str(_("%(plan)s has been saved.")) % {"plan": plan})
         return redirect("checkout.payment.plan.update", plan.pk)
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -140,9 +163,9 @@ class PaymentPlanDeleteView(PermittedMixin, DetailView):  # type: ignore[type-ar
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Once; a second time changes nothing and says so."""
         plan = self.get_object()
-        if plan.deleted:
-            self.say(messages.INFO, _("%(plan)s has been retired already.") % {"plan": plan})
+        if by_hand.retire(plan, user=request.user):
+            said = _("%(plan)s has been retired: it is offered no longer.")
+            self.say(messages.SUCCESS, str(said) % {"plan": plan})
         else:
-            plan.retire()
-            self.say(messages.SUCCESS, _("%(plan)s has been retired: it is offered no longer.") % {"plan": plan})
+            self.say(messages.INFO, str(_("%(plan)s has been retired already.")) % {"plan": plan})
         return redirect(reverse("checkout.payment.plan.list"))

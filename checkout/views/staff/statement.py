@@ -8,8 +8,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 from django.utils import timezone
 
-from checkout import states
-from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout import declines, states
+from checkout.declines import Step
+from checkout.models import ChargedModel, Checkout, Notice, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One checkout. ``part`` is None for the sign-up."""
+    """One checkout. ``part`` is None for the sign-up; ``step``: a ``declines.Step``, what the bank's no led to."""
 
     checkout: Checkout
-    part: ObjectPaymentPlanInstalment | None
+    part: ChargedModel | None
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Statement:
 
 
 def read(plan: ObjectPaymentPlan) -> Statement:
-    """The statement of ``plan``: two queries, however many parts and attempts."""
+    """The statement of ``plan``: three queries, however many parts and attempts."""
     parts = list(plan.payments.select_related("state"))
     paid, lines = Decimal(0), []
     for part in parts:
@@ -90,13 +92,40 @@ def read(plan: ObjectPaymentPlan) -> Statement:
     return Statement(plan=plan, lines=lines, attempts=_attempts(plan, parts), paid=paid)
 
 
+def attempts_of(target: ChargedModel) -> list[Attempt]:
+    """The attempts of an amount of staff, newest first."""
+    found = list(Checkout.objects.audit().filter(pk__in=target.attempts.order_by().values("pk")))
+    steps = steps_of(found)
+    return [Attempt(checkout=checkout, part=target, step=steps.get(checkout.pk, "")) for checkout in found]
+
+
+def steps_of(checkouts: list[Checkout]) -> dict[int, str]:
+    """What each declined one led to, as far as that is known: as its customer was told. One query."""
+    declined = [one for one in checkouts if one.failure and one.is_charge and not one.failure.startswith("released:")]
+    told = Notice.objects.filter(kind=Notice.PAYMENT_FAILED, checkout__in=[one.pk for one in declined])
+    steps = {pk: str(facts.get("step", "")) for pk, facts in told.values_list("checkout", "facts")}
+    return {one.pk: steps.get(one.pk) or _by_code(one) for one in declined}
+
+
+def _by_code(checkout: Checkout) -> str:
+    """Without a notice nobody was told anything, except where the bank wants the customer: others write that mail."""
+    code = checkout.failure.partition(" ")[0]
+    step = declines.step(checkout.decline_code, advice_code=checkout.advice_code, code=code)
+    return step if step is Step.AUTHENTICATE else ""
+
+
 def _attempts(plan: ObjectPaymentPlan, parts: list[ObjectPaymentPlanInstalment]) -> list[Attempt]:
     kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
     by_key = {str(part.pk): part for part in parts}
     charges = Q(content_type=kind, object_id__in=list(by_key))
     sign_ups = Q(content_type_id=plan.content_type_id, object_id=plan.object_id, action_id=states.PAYMENT_PLAN)
-    found = Checkout.objects.audit().filter(charges | sign_ups)
+    found = list(Checkout.objects.audit().filter(charges | sign_ups))
+    steps = steps_of(found)
     return [
-        Attempt(checkout=checkout, part=by_key.get(checkout.object_id) if checkout.content_type_id == kind.pk else None)
+        Attempt(
+            checkout=checkout,
+            part=by_key.get(checkout.object_id) if checkout.content_type_id == kind.pk else None,
+            step=steps.get(checkout.pk, ""),
+        )
         for checkout in found
     ]

@@ -61,35 +61,6 @@
       checkoutKit.succeed(url || successUrl);
     };
 
-    /** The server said no before anything was asked of the bank. @param {Answer} answer */
-    const refuse = (answer) => {
-      const words = answer.message || text("refused");
-      const url = answer.url;
-      if (answer.reason === "paid") {
-        window.location.assign(url || successUrl);
-      } else if (answer.reason === "consent" && agreement) {
-        setBusy(false);
-        say("");
-        agreement.ask(words);
-      } else if (answer.reason === "changed") {
-        close();
-        complain(words, panel.reload());
-      } else if (answer.reason === "expired") {
-        // The page itself says more, once it is asked for again.
-        close();
-        complain(text("expired"), { label: text("continue"), act: () => window.location.reload() });
-      } else if (answer.reason === "limited") {
-        close();
-        complain(words);
-      } else if (url) {
-        close();
-        complain(words, panel.go("continue", url));
-      } else {
-        setBusy(false);
-        complain(words, answer.message ? undefined : panel.reload());
-      }
-    };
-
     /** @returns {Appearance} */
     const appearance = () => {
       const style = getComputedStyle(form);
@@ -166,57 +137,7 @@
 
     const done = () => (agreement ? finish() : succeed());
 
-    /** An answer that is neither yes nor no: ask Stripe, and never claim to know more than it does. */
-    const unknown = async () => {
-      const status = await checkoutKit.look(stripe, secret);
-      if (status === "paid") {
-        await done();
-      } else if (status === "open") {
-        setBusy(false);
-        complain(text("failed"));
-      } else {
-        close();
-        complain(text("unknown"), panel.go("check", successUrl));
-      }
-    };
-
-    /** The bank, or the person in front of it, said no. @param {StripeError | undefined} error @param {string} words */
-    const declined = async (error, words) => {
-      setBusy(false);
-      complain(words);
-      if (error?.type !== "validation_error") await panel.reportDecline();
-    };
-
-    /** What Stripe says, and after a decline what to do about it. @param {StripeError | undefined} error */
-    const advice = (error) => {
-      if (!error?.message) return text("failed");
-      return error.type === "card_error" ? `${error.message} ${text("another")}` : error.message;
-    };
-
-    /** @param {Outcome} outcome */
-    const conclude = async (outcome) => {
-      const verdict = checkoutKit.verdict(outcome);
-      if (verdict === "done") await done();
-      else if (verdict === "not-authenticated") await declined(outcome.error, text("not-authenticated"));
-      else if (verdict === "refused") await declined(outcome.error, advice(outcome.error));
-      else await unknown();
-    };
-
-    /** @returns {Promise<boolean>} whether the server lets the customer go on */
-    const begin = async () => {
-      say(text("checking"));
-      const agreed = { step: "begin", consent: agreement?.given() ? "yes" : "", schedule: data.schedule || "" };
-      const seen = { step: "begin", shown_total: data.total || "" };
-      const answer = await panel.post(agreement ? agreed : seen).catch(() => null);
-      if (answer?.ok) return true;
-      if (answer) {
-        refuse(answer);
-      } else {
-        setBusy(false);
-        complain(text("offline"));
-      }
-      return false;
-    };
+    const attempt = checkoutKit.attempt(panel, { stripe, secret, successUrl, done, ask: agreement?.ask });
 
     const pay = async () => {
       panel.clear();
@@ -232,15 +153,16 @@
         panel.show(error.message || text("failed"));
         return;
       }
-      if (!(await begin())) return;
+      const agreed = { consent: agreement?.given() ? "yes" : "", schedule: data.schedule || "" };
+      if (!(await attempt.begin(agreement ? agreed : { shown_total: data.total || "" }))) return;
       say(text("confirming"));
-      await conclude(await confirm().catch(() => ({})));
+      await attempt.conclude(await confirm().catch(() => ({})));
     };
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (state.busy || state.closed) return;
-      pay().catch(() => unknown());
+      pay().catch(() => attempt.unknown());
     });
 
     payment.on("ready", () => {
@@ -263,5 +185,8 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
 
   const form = document.getElementById("payment-form");
-  if (form instanceof HTMLFormElement) start(form);
+  if (!(form instanceof HTMLFormElement)) return;
+  // Beside a card on file the form is loaded when it is asked for.
+  if (form.dataset.lazy) form.addEventListener("checkout:open", () => start(form), { once: true });
+  else start(form);
 })();

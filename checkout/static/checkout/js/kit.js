@@ -1,6 +1,6 @@
 // @ts-check
-// What the card form and the panel of a deposit share: saying what happens next to where it happens, asking our server,
-// and reading what Stripe answers. Loaded before both of them.
+// What the card form, the card on file and the panel of a deposit share: saying what happens next to where it happens,
+// asking our server, and reading what Stripe answers. Loaded before all of them.
 
 /** @typedef {import("@stripe/stripe-js").Stripe} Stripe */
 /** @typedef {import("@stripe/stripe-js").StripeError} StripeError */
@@ -103,6 +103,10 @@ const checkoutKit = (() => {
     const setBusy = (working) => {
       state.busy = working;
       button.disabled = working || state.closed;
+      // Another way to pay is no way out of an attempt that is being made, or that may have been paid.
+      document.querySelectorAll("[data-checkout-other]").forEach((other) => {
+        if (other instanceof HTMLButtonElement) other.disabled = working || state.closed;
+      });
       if (working) button.setAttribute("aria-busy", "true");
       else button.removeAttribute("aria-busy");
     };
@@ -145,5 +149,97 @@ const checkoutKit = (() => {
     return { button, state, text, say, clear, show, complain, setBusy, close, go, reload, post, reportDecline };
   };
 
-  return { byId, verdict, look, succeed, panel };
+  /**
+   * One attempt to pay on a panel: what our server says before it, and what the bank says after it.
+   * @param {ReturnType<typeof panel>} on
+   * @param {{stripe: Stripe, secret: string, successUrl: string, done: () => Promise<void> | void, ask?: (words: string) => void}} means
+   *   `done`: the bank is content; `ask`: our server misses a consent.
+   */
+  const attempt = (on, means) => {
+    const { text, say, setBusy, close, complain } = on;
+    const { stripe, secret, successUrl, done } = means;
+
+    /** The server said no before anything was asked of the bank. @param {Answer} answer */
+    const refuse = (answer) => {
+      const words = answer.message || text("refused");
+      const url = answer.url;
+      if (answer.reason === "paid") {
+        window.location.assign(url || successUrl);
+      } else if (answer.reason === "consent" && means.ask) {
+        setBusy(false);
+        say("");
+        means.ask(words);
+      } else if (answer.reason === "changed") {
+        close();
+        complain(words, on.reload());
+      } else if (answer.reason === "expired") {
+        // The page itself says more, once it is asked for again.
+        close();
+        complain(text("expired"), { label: text("continue"), act: () => window.location.reload() });
+      } else if (answer.reason === "limited") {
+        close();
+        complain(words);
+      } else if (url) {
+        close();
+        complain(words, on.go("continue", url));
+      } else {
+        setBusy(false);
+        complain(words, answer.message ? undefined : on.reload());
+      }
+    };
+
+    /** An answer that is neither yes nor no: ask Stripe, and never claim to know more than it does. */
+    const unknown = async () => {
+      const status = await look(stripe, secret);
+      if (status === "paid") {
+        await done();
+      } else if (status === "open") {
+        setBusy(false);
+        complain(text("failed"));
+      } else {
+        close();
+        complain(text("unknown"), on.go("check", successUrl));
+      }
+    };
+
+    /** The bank, or the person in front of it, said no. @param {StripeError | undefined} error @param {string} words */
+    const declined = async (error, words) => {
+      setBusy(false);
+      complain(words);
+      if (error?.type !== "validation_error") await on.reportDecline();
+    };
+
+    /** What Stripe says, and after a decline what to do about it. @param {StripeError | undefined} error */
+    const advice = (error) => {
+      if (!error?.message) return text("failed");
+      return error.type === "card_error" ? `${error.message} ${text("another")}` : error.message;
+    };
+
+    return {
+      unknown,
+      /** @param {Outcome} outcome */
+      async conclude(outcome) {
+        const found = verdict(outcome);
+        if (found === "done") await done();
+        else if (found === "not-authenticated") await declined(outcome.error, text("not-authenticated"));
+        else if (found === "refused") await declined(outcome.error, advice(outcome.error));
+        else await unknown();
+      },
+      /** @param {Record<string, string>} fields @returns {Promise<boolean>} whether the server lets the customer go on */
+      async begin(fields) {
+        say(text("checking"));
+        const answer = await on.post({ step: "begin", ...fields }).catch(() => null);
+        if (answer?.ok) return true;
+        if (answer) {
+          refuse(answer);
+        } else {
+          setBusy(false);
+          complain(text("offline"));
+        }
+        return false;
+      },
+    };
+  };
+
+  return { byId, verdict, look, succeed, panel, attempt };
 })();

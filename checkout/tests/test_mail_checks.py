@@ -1,0 +1,41 @@
+"""The system checks about mail."""
+
+from typing import Any
+
+import django
+import pytest
+
+from checkout.tests.test_checks import found, site  # noqa: F401, a fixture
+
+pytestmark = pytest.mark.django_db
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def use(site: Any, backend: str, timeout: float | None) -> None:  # noqa: F811
+    if django.VERSION >= (6, 1):
+        options = {} if timeout is None else {"timeout": timeout}
+        site.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    else:
+        site.EMAIL_BACKEND, site.EMAIL_TIMEOUT = backend, timeout
+
+
+@pytest.mark.parametrize(
+    ("backend", "timeout", "wanted"),
+    [(SMTP, None, {"W002"}), (SMTP, 10, set()), ("anymail.backends.mailgun.EmailBackend", None, set())],
+)
+def test_a_mail_server_that_hangs(site: Any, backend: str, timeout: float | None, wanted: set[str]) -> None:  # noqa: F811
+    use(site, backend, timeout)
+    assert found() == wanted
+
+
+def test_links_without_a_host(site: Any) -> None:  # noqa: F811
+    site.CHECKOUT_BASE_URL = ""
+    assert found() == {"W003"}
+
+
+def test_neither_is_said_while_developing(site: Any) -> None:  # noqa: F811
+    use(site, SMTP, None)
+    site.CHECKOUT_BASE_URL = ""
+    site.DEBUG = True
+    assert found() == set()
