@@ -204,11 +204,14 @@ def request_for(checkout: Checkout) -> ChargeRequest:
 
 
 def may_ask_again(checkout: Checkout, *, now: datetime) -> bool:
-    """Whether repeating it can charge once at most, and should: its key certainly lives, and its plan goes on.
+    """Whether repeating it can charge once at most, and should: its key certainly lives, its card and plan are good.
 
     Where not, only Stripe's list can tell: see ``fulfil_charges``.
     """
     if now - checkout.created > KEY_LIVES:
+        return False
+    if Customer.objects.filter(pk=checkout.customer_id, refused_payment_method_id=checkout.payment_method_id).exists():
+        # for good, while nobody knew whether Stripe had heard of this one: if it has not, that card is left alone
         return False
     model = checkout.charged_model
     if model is None:

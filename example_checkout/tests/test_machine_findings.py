@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from checkout.errors import NotPayable
-from checkout.flows import deposit, fulfil, on_session, payment, plan, run
+from checkout.errors import InProgress, NotPayable
+from checkout.flows import card, deposit, fulfil, fulfil_charges, on_session, payment, plan, rivals, run
 from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
@@ -20,6 +20,7 @@ from example_checkout.tests.plans import (
     sign_up_with,
     start_sign_up,
 )
+from example_checkout.tests.recovery import FAILS, charge_due, days_later, due_with, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def test_a_payment_by_hand_that_was_only_begun_is_closed_one_day(one_due: Any) -
 def test_a_button_pressed_while_a_run_comes_and_goes(one_due: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run charged between our look at the instalment and our claim on it: the customer then paid it once more."""
     page = on_session.start(one_due, user=None)
-    look = payment._payable
+    look = payment.payable
     runs: list[int] = []
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
@@ -79,7 +80,7 @@ def test_a_button_pressed_while_a_run_comes_and_goes(one_due: Any, monkeypatch: 
             assert run.process_payments(pace=fast_pace()).count("success") == 1
         return found
 
-    monkeypatch.setattr(payment, "_payable", overtaken)
+    monkeypatch.setattr(payment, "payable", overtaken)
     with pytest.raises(NotPayable):
         payment.begin(page, shown_total=one_due.amount)
     assert (page.state_id, page.claim) == ("pending", None)
@@ -133,3 +134,62 @@ def test_a_deposit_of_a_deleted_plan_is_not_asked_for_again(
     Checkout.objects.filter(action_id="charge").update(created=timezone.now() - timedelta(minutes=1))
     assert deposit.look(checkout).step is deposit.Step.WAIT
     assert library(stripe_simulator).charges.list().data == []
+
+
+def test_a_page_that_is_closed_while_it_is_opened_is_shown_to_nobody(
+    one_due: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card was saved while Stripe was asked for the page's intent: its customer got a page that had failed."""
+    ask = payment.ensure_intent
+
+    def overtaken(checkout: Checkout) -> Any:
+        rivals.close_open_attempts(one_due)
+        return ask(checkout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(payment, "ensure_intent", overtaken)
+        with pytest.raises(InProgress):
+            on_session.start(one_due, user=None)
+    assert Checkout.objects.open_on_session().count() == 0
+    assert on_session.start(one_due, user=None).is_open
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asked_for_again_on_the_next_day_it_is_not_tried_on_that_day_once_more(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any
+) -> None:
+    """What counts is when Stripe was asked, not when it was claimed: a new card led to a second try that day."""
+    part = due_with(stripe_simulator, pay, FAILS)
+    stripe_trouble("reset_before", times=2, path="/v1/payment_intents")
+    charge_due()
+    assert fresh(part).state_id == "request"
+    with days_later(1):
+        part.attempts.update(created=timezone.now() - timedelta(hours=20))
+        fulfil_charges.charges()
+        assert fresh(part).state_id == "fail"
+        refresh = card.start_refresh(part.payer, user=None)
+        pay(refresh)
+        payment.finish(refresh)
+        assert fresh(part).retry_due == timezone.localdate() + timedelta(days=1)
+        assert charge_due().count("success") == 0
+    with days_later(2):
+        assert charge_due().count("success") == 1
+
+
+def test_a_lost_charge_is_not_asked_for_again_once_its_card_is_refused_for_good(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any
+) -> None:
+    """Nobody knew whether Stripe had heard of it when the bank refused the card: to repeat it was a first attempt."""
+    staff = UserFactory(is_staff=True)
+    parts = [
+        ObjectPaymentPlanInstalment.objects.get(pk=pk) for pk in let_fall_due(plan_of(sign_up_with(pay)), how_many=2)
+    ]
+    stripe_trouble("reset_before", times=2, path="/v1/payment_intents")
+    lost = Checkout.objects.charge(parts[0], staff)
+    stripe_trouble("decline", path="/v1/payment_intents", code="lost_card")
+    assert Checkout.objects.charge(parts[1], staff).failed
+    fulfil_charges.charges(now=timezone.now() + timedelta(minutes=10))
+    lost.refresh_from_db()
+    assert lost.failure.startswith("released:")
+    assert fresh(parts[0]).state_id == "pending"
+    assert [one.status for one in library(stripe_simulator).charges.list().data] == ["failed", "succeeded"]

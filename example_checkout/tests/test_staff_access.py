@@ -21,7 +21,7 @@ from checkout.urls import urlpatterns
 from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import EVERYTHING, PART, PLAN, TEMPLATE, make_plan, make_run, staff_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 class Page(NamedTuple):

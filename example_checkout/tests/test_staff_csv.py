@@ -22,7 +22,7 @@ from example_checkout.tests import desk
 from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import make_plan, make_run, staff_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 NAMES = [
     "checkout.list",
     "checkout.list.audit",

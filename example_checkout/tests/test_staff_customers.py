@@ -53,6 +53,7 @@ def shown(client: Client, name: str, **query: str) -> list[Any]:
     return list(client.get(reverse(name), query).context["object_list"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_costs_the_same_for_thirty_rows_as_for_one(staff: Client, name: str) -> None:
     desk.busy()
@@ -62,6 +63,7 @@ def test_a_list_costs_the_same_for_thirty_rows_as_for_one(staff: Client, name: s
     assert one <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", each({**TEXTS, "day": "2026-13-45", "far": "0001-01-01", "last": "9999-12-31"}))
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in LISTS.items() for field in fields])
 def test_odd_filters_find_nothing_and_break_nothing(staff: Client, name: str, field: str, text: str) -> None:

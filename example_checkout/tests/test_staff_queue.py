@@ -69,6 +69,7 @@ def test_every_section_has_its_row_and_says_what_to_do(staff: Client) -> None:
     assert "All clear" not in said
 
 
+@pytest.mark.slow
 def test_as_many_queries_for_thirty_rows_as_for_one(staff: Client) -> None:
     url = reverse("checkout.work")
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, run_state_machine_as_test
@@ -20,13 +21,14 @@ from checkout import gateway
 from checkout.simulator.engine import Simulator
 from checkout.simulator.fixtures import Payer
 from checkout.tests import contract
-from example_checkout.tests.machine import lines, truth
+from example_checkout.tests.machine import banks, journal, lines, truth
 from example_checkout.tests.machine.people import CARDS, PRICES, WHO
 from example_checkout.tests.machine.recovery import Recovery
 from example_checkout.tests.machine.world import World, inhabited
+from example_checkout.tests.mail import use_backend
 from example_checkout.tests.plans import offer_plans
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("example_checkout.tests.mail_urls")]
 
 EXAMPLES = int(os.environ.get("STATEMACHINE_EXAMPLES", "40"))
 SHARDS = int(os.environ.get("STATEMACHINE_SHARDS", "4"))
@@ -49,6 +51,9 @@ STARTS = st.sampled_from(
 )
 TERMS = st.sampled_from([(25, 3, 1), (10, 2, 1), (33, 1, 2), (50, 4, 1)])
 
+# The last is what the networks' own limit is for.
+RETRIES = st.sampled_from([(3, 5, 7), (3, 5, 7), (1, 1), (1,) * 40])
+
 _world: list[World] = []
 _totals: Counter[str] = Counter()
 
@@ -59,13 +64,14 @@ class ShopMachine(Recovery, RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = _world[-1]
-        self.tasks, self.asked_for = [], []
+        self.tasks, self.asked_for, self.charged = [], [], []
         self.sound = False
 
     @initialize(
         start=STARTS,
         skew=st.sampled_from([0, -50, 50]),
         terms=TERMS,
+        retries=RETRIES,
         who=WHO,
         price=PRICES,
         card=CARDS,
@@ -76,6 +82,7 @@ class ShopMachine(Recovery, RuleBasedStateMachine):
         start: datetime,
         skew: int,
         terms: tuple[int, int, int],
+        retries: tuple[int, ...],
         who: int,
         price: tuple[str, str],
         card: str,
@@ -84,9 +91,10 @@ class ShopMachine(Recovery, RuleBasedStateMachine):
         """A plan to offer, and the first customers."""
         self.world.begin(start, skew)
         self.world.simulator.record = _totals["examples"] % CHECK_CONTRACT_EVERY == 0
-        truth.taken_moves()
+        journal.forget()
         self.pay = Payer(self.world.simulator)
         self.truth = truth.Truth(self.world)
+        django_settings.CHECKOUT_RETRY_DAYS = retries
         offer_plans(deposit=terms[0], count=terms[1], interval=terms[2])
         for number in range(customers):
             self.sign_up_and_come_back(who + number, price, card, "complete", 0, None)
@@ -114,6 +122,17 @@ class ShopMachine(Recovery, RuleBasedStateMachine):
     def _count(self) -> None:
         facts = self.world.facts
         facts["charged"] = len(self.now.charges)
+        facts["attempts without the customer"] = len(self.world.tried)
+        facts["noes"] = sum(one.no is not None for one in self.world.tried)
+        facts["noes for good"] = sum(banks.for_good(one.no) for one in self.world.tried)
+        facts["intents taken over"] = len(self.now.taken_over)
+        facts["cards refreshed"] = sum(one.is_card_refresh and one.succeeded for one in self.now.checkouts)
+        facts["amounts of staff"] = len(self.now.payments)
+        facts["amounts of staff, paid"] = sum(one.state_id == "success" for one in self.now.payments)
+        for notice in self.now.notices:
+            facts[f"notice {notice.state}"] += 1
+            facts[f"notice of {notice.kind}"] += 1
+        facts["notices in doubt"] = sum(one.in_doubt for one in self.now.notices)
         facts["signed up"] = len(self.signed_up())
         facts["plans deleted"] = sum(one.deleted for one in self.now.plans.values())
         facts["by hand"] = sum(one.is_manual and one.succeeded for one in self.now.checkouts)
@@ -132,9 +151,12 @@ def world(stripe_simulator: Simulator, settings: Any, monkeypatch: pytest.Monkey
     """A shop without any past, in a database where what is committed stays."""
     logging.disable(logging.CRITICAL)
     settings.CHECKOUT_STRIPE_HTTP_CLIENT = "example_checkout.tests.machine.world.wire"
+    use_backend(settings, "example_checkout.tests.machine.mailbox.backend")
+    # put back at the end; each life has its own
+    settings.CHECKOUT_RETRY_DAYS = (3, 5, 7)
     stripe_simulator.record = False
     made = World(stripe_simulator)
-    truth.keep_journal()
+    journal.keep()
     lines.install(made, monkeypatch)
     with inhabited(made, monkeypatch):
         gateway.reset()
@@ -142,7 +164,7 @@ def world(stripe_simulator: Simulator, settings: Any, monkeypatch: pytest.Monkey
         yield made
         _world.pop()
     made.simulator.reset()
-    truth.drop_journal()
+    journal.drop()
     gateway.reset()
     logging.disable(logging.NOTSET)
 
@@ -151,18 +173,21 @@ def world(stripe_simulator: Simulator, settings: Any, monkeypatch: pytest.Monkey
 def test_every_penny_is_taken_once(world: World, shard: int, record_property: Any) -> None:
     _totals.clear()
     machine = seed(FIRST_SEED + shard)(type(f"Shop{shard}", (ShopMachine,), {}))
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=-(-EXAMPLES // SHARDS),
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            print_blob=False,
-            phases=(Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,),
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    record_property("statemachine", dict(_totals))
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=-(-EXAMPLES // SHARDS),
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                print_blob=False,
+                phases=(Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,),
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        # also where it failed: after how many
+        record_property("statemachine", dict(_totals))
     assert _totals["examples"] >= EXAMPLES // SHARDS

@@ -17,7 +17,7 @@ from checkout.simulator.errors import ConnectionLost
 from checkout.simulator.fixtures import Payer
 from checkout.simulator.trouble import Rule
 from example_checkout.models import Contact, Product, SalesLedger
-from example_checkout.tests.machine.truth import Snapshot
+from example_checkout.tests.machine.snapshot import Snapshot
 from example_checkout.tests.machine.world import World
 from example_checkout.tests.plans import consent, library
 
@@ -31,10 +31,22 @@ CARDS = st.sampled_from(
         "4000008260003178",  # set up it is declined for lack of funds
         "4000000000000341",  # saved without complaint, then declined
         "4000002500003155",  # authentication unless it was set up
+        "4000000000000002",  # declined, always
     ]
 )
 ANSWERS = st.sampled_from(["complete", "complete", "complete", "fail", "cancel", None])
-NEW_CARDS = st.sampled_from(["visa", "visa", "authenticationRequired", "chargeCustomerFail", "nobody's"])
+LOST_CARD = "visa_chargeCustomerFailLostCard"
+NEW_CARDS = st.sampled_from(
+    [
+        "visa",
+        "visa",
+        "authenticationRequired",
+        "chargeCustomerFail",
+        "authenticationRequiredChargeDeclinedInsufficientFunds",
+        LOST_CARD,
+        "nobody's",
+    ]
+)
 PRICES = st.sampled_from([("120.00", "GBP"), ("100.01", "GBP"), ("99.97", "EUR"), ("7001", "JPY")])
 # Ada is known under two spellings of one address.
 PEOPLE = ("ada@example.com", "Ada@Example.com", "bob@example.com")
@@ -42,6 +54,7 @@ WHO = st.integers(0, len(PEOPLE) - 1)
 # Answers in a row that are lost: two are all that one call gets, four are those of two calls.
 LOST = st.sampled_from([0, 0, 2, 4])
 WHICH = st.integers(0, 7)
+SETUPS = (states.PAYMENT_PLAN, states.CARD_REFRESH)
 # At which event a process is killed, if it is.
 FUSES = st.one_of(st.none(), st.none(), st.integers(1, 12), st.integers(1, 90))
 
@@ -130,19 +143,19 @@ class People:
             made = self.world.simulator.trouble.add("timeout_after_commit", times=answers, path=path)
             self.asked_for.append((made, answers))
 
-    @precondition(lambda self: self.open_attempts(states.PAYMENT_PLAN))
+    @precondition(lambda self: self.open_attempts(*SETUPS))
     @rule(which=WHICH, card=CARDS, answer=ANSWERS)
     def type_card(self, which: int, card: str, answer: str | None) -> None:
         """The second half, in a browser that may never come back."""
-        checkout = pick([one for one in self.open_attempts(states.PAYMENT_PLAN) if one.setup_intent_id], which)
+        checkout = pick([one for one in self.open_attempts(*SETUPS) if one.setup_intent_id], which)
         if checkout is not None:
             self.in_browser(checkout, card, answer)
 
-    @precondition(lambda self: self.open_attempts(states.PAYMENT_PLAN, states.PAY_ON_SESSION))
+    @precondition(lambda self: self.open_attempts(*SETUPS, states.PAY_ON_SESSION))
     @rule(which=WHICH, fuse=FUSES)
     def come_back(self, which: int, fuse: int | None) -> None:
         """The browser returns, perhaps for the second time, perhaps days later."""
-        checkout = pick(self.open_attempts(states.PAYMENT_PLAN, states.PAY_ON_SESSION), which)
+        checkout = pick(self.open_attempts(*SETUPS, states.PAY_ON_SESSION), which)
         fresh = Checkout.objects.get(pk=checkout.pk)
         self.world.process(lambda: payment.finish(fresh), fuse=fuse)
 
@@ -158,8 +171,9 @@ class People:
         self.world.process(lambda: deposit.look(checkout), fuse=fuse)
 
     def waiting_for_the_bank(self) -> list[Checkout]:
-        """Charges that wait for their customer's bank."""
-        return [one for one in self.now.checkouts if one.is_charge and one.state_id == states.PAY_ON_SESSION]
+        """Charges that wait for their customer's bank; also those that go on elsewhere: an old page may be open."""
+        charges = [one for one in self.now.checkouts if one.is_charge]
+        return [one for one in charges if one.state_id == states.PAY_ON_SESSION or one.pk in self.now.taken_over]
 
     @precondition(lambda self: self.waiting_for_the_bank())
     @rule(which=WHICH, card=CARDS, answer=ANSWERS, returns=st.booleans(), fuse=FUSES)
@@ -179,7 +193,13 @@ class People:
     @rule(which=WHICH, fuse=FUSES)
     def open_pay_page(self, which: int, fuse: int | None) -> None:
         """Open the page that takes any card for one part, and go no further yet."""
-        self.world.process(self.pay_page(pick(self.unpaid(), which)), fuse=fuse)
+        self.shown(self.world.process(self.pay_page(pick(self.unpaid(), which)), fuse=fuse))
+
+    def shown(self, checkout: Checkout | None) -> Checkout | None:
+        """Its page is open in some browser from now on."""
+        if checkout is not None:
+            self.world.shown.add(str(checkout.uuid))
+        return checkout
 
     def pay_page(self, row: ObjectPaymentPlanInstalment) -> Callable[[], Checkout]:
         """What the door of that page does."""
@@ -192,7 +212,7 @@ class People:
     @rule(which=WHICH, card=CARDS, answer=ANSWERS, returns=st.booleans(), fuse=FUSES)
     def pay_one_part(self, which: int, card: str, answer: str | None, returns: bool, fuse: int | None) -> None:
         """Pay one part with any card, in the browser, and come back, or not."""
-        checkout = self.world.process(self.pay_page(pick(self.unpaid(), which)))
+        checkout = self.shown(self.world.process(self.pay_page(pick(self.unpaid(), which))))
         if checkout is not None:
             self.press_the_button(checkout, card, answer)
         if checkout is not None and returns:

@@ -16,7 +16,7 @@ from checkout.models import Checkout, ObjectPaymentPlan, ObjectPaymentPlanInstal
 from checkout.simulator.trouble import Rule
 from example_checkout.tests.machine.lines import Hurry
 from example_checkout.tests.machine.people import FUSES, WHICH, pick
-from example_checkout.tests.machine.truth import Snapshot
+from example_checkout.tests.machine.snapshot import Snapshot
 from example_checkout.tests.machine.world import World
 
 # Lost answers come more often than they would: they are what matters most.
@@ -31,9 +31,16 @@ TROUBLE = st.sampled_from(
         "conflict",
         "rate_limit",
         "decline",
+        "decline insufficient_funds",
+        "decline lost_card",
+        "decline do_not_try_again",
+        "decline R1",
+        "decline expired_card",
         "authentication",
     ]
 )
+# What a decline carries beside its name; the first two are for good, but in other words.
+NOES = {"do_not_try_again": {"advice_code": "do_not_try_again"}, "R1": {"network_decline_code": "R1"}}
 # The library asks once more by itself: twice in a row is what the site sees.
 TIMES = st.sampled_from([2, 2, 1, 3, 4])
 CHARGES = "/v1/payment_intents"
@@ -57,7 +64,11 @@ AUDITED_DAYS = 3650
 KINDS = st.sampled_from(["payments", "setups", "on_session", "charges", "charges", "audit"])
 MEANWHILE = st.sampled_from([None, None, "delete", "by hand", "charge"])
 RIVALS = st.sampled_from(
-    ["run", "payments", "setups", "on_session", "charges", "by hand", "delete", "charge", "deliver"]
+    [
+        *("run", "payments", "setups", "on_session", "charges", "by hand", "delete", "charge", "deliver"),
+        # those of ``office``
+        *("mail", "demands", "pay", "pay", "new card", "new card", "expiry"),
+    ]
 )
 
 
@@ -175,7 +186,9 @@ class Shop:
     @rule(name=TROUBLE, times=TIMES, path=PATHS, method=METHODS)
     def trouble_ahead(self, name: str, times: int, path: str | None, method: str | None) -> None:
         """The next calls of a kind go wrong."""
-        made = self.world.simulator.trouble.add(name, times=times, path=path, method=method)
+        name, _space, code = name.partition(" ")
+        carries = NOES.get(code, {"code": code} if code else {})
+        made = self.world.simulator.trouble.add(name, times=times, path=path, method=method, **carries)  # type: ignore[arg-type]
         self.asked_for.append((made, times))
 
     @rule(times=st.integers(1, 2))

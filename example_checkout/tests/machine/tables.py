@@ -8,25 +8,29 @@ from checkout.models import (
     CheckoutAdditional,
     CheckoutSettings,
     Customer,
+    CustomerPayment,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    StaffAction,
 )
 from example_checkout.models import Contact, Product, SalesLedger
 
 TABLES = [
     model._meta.db_table
     for model in (
+        StaffAction,
+        Notice,
         PaymentRunItem,
         PaymentRun,
         ObjectPaymentPlanInstalment,
         ObjectPaymentPlan,
         Agreement,
         CheckoutAdditional,
-        Notice,
+        CustomerPayment,
         Checkout,
         Customer,
         CheckoutSettings,

@@ -16,11 +16,15 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import stripe
+from django.core import signing
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -33,9 +37,11 @@ from checkout.errors import (
     StripeRefused,
     StripeUnreachable,
 )
+from checkout.models import Notice
 from checkout.simulator.client import SimulatorHTTPClient
 from checkout.simulator.engine import Simulator
 from example_checkout.models import SalesLedger
+from example_checkout.tests.machine.mailbox import Mailbox
 from example_checkout.tests.machine.tables import TABLES
 
 
@@ -79,8 +85,26 @@ def _bury(death: BaseException) -> None:
         sys.unraisablehook = hook
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A charge without its customer that Stripe has made an attempt of: no repeat under a key that it knew.
+
+    ``began``: when the process began that asked for it. ``no``: what the bank said, if it was a no.
+    """
+
+    uuid: str
+    key: str
+    method: str
+    at: datetime
+    began: datetime
+    no: Mapping[str, Any] | None
+
+
 class World:
-    """Everything that one example shares. ``facts`` counts what happened, ``told`` what was committed."""
+    """Everything that one example shares. ``facts`` counts what happened, ``told`` what was committed.
+
+    ``tried``: the attempts at Stripe without their customer; ``keys``: under which keys each was asked for.
+    """
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -89,7 +113,18 @@ class World:
     def begin(self, now: datetime, skew: int = 0) -> None:
         """Forget everything. Stripe's clock is ``skew`` seconds ahead of the site's."""
         self.now, self.skew = now, skew
+        self.began = now
         self.told: list[int] = []
+        self.tried: list[Tried] = []
+        self.keys: set[tuple[str, str]] = set()
+        self.mail = Mailbox(self)
+        # the charges and pages whose secret some customer was given
+        self.shown: set[str] = set()
+        # what staff have asked for, by the number that the form brings
+        self.forms: set[UUID] = set()
+        # by staff, how often: notices, and instalments
+        self.sent_again: Counter[int] = Counter()
+        self.asked_again: Counter[int] = Counter()
         self.facts: Counter[str] = Counter()
         self.host_breaks = 0
         self.audits = 0
@@ -126,6 +161,7 @@ class World:
     def process(self, work: Callable[[], Any], *, fuse: int | None = None) -> Any:
         """Run ``work`` as a process of the site, killed at its event number ``fuse``; what it returned, or None."""
         self.now += timedelta(seconds=1)
+        self.began = self.now
         self.sync()
         self._fuse, self._dead = fuse, False
         try:
@@ -163,6 +199,21 @@ class World:
                 raise ProcessDied(what)
         self._let_rival_act()
 
+    def kill(self, what: str) -> None:
+        """The process dies here; one that acts in the middle of another one does not."""
+        if not self._nested:
+            self._dead = True
+            raise ProcessDied(what)
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What the machine itself does in the middle of a process is no event."""
+        self._nested += 1
+        try:
+            yield
+        finally:
+            self._nested -= 1
+
     def _let_rival_act(self) -> None:
         if self._dead or self._rival is None or connection.in_atomic_block:
             return
@@ -171,14 +222,15 @@ class World:
             self._rival = (after - 1, rival)
             return
         self._rival = None
-        self._nested += 1
+        began, self.began = self.began, self.now
         try:
-            rival()
+            with self.unseen():
+                rival()
             self.facts["overtaken"] += 1
         except EXPECTED as error:
             self.facts[f"rival said {type(error).__name__}"] += 1
         finally:
-            self._nested -= 1
+            self.began = began
 
     def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if not sql.startswith(BRACKETS):
@@ -215,20 +267,45 @@ class Wire(SimulatorHTTPClient):
         self.world.event(f"before {method} {path}")
         self.world.sync()
         try:
-            answer = super().request(method, url, headers, post_data, _usage=_usage)
+            with self._noting(path, headers or {}, post_data):
+                answer = super().request(method, url, headers, post_data, _usage=_usage)
         except stripe.APIConnectionError:
             self.world.event(f"lost {method} {path}")
             raise
         self.world.event(f"after {method} {path}")
         return answer
 
+    @contextmanager
+    def _noting(self, path: str, headers: Mapping[str, str], post_data: Any) -> Iterator[None]:
+        """Whether a charge without its customer was attempted, by Stripe's own books, whatever is answered."""
+        if path != "/v1/payment_intents" or "off_session=true" not in str(post_data):
+            yield
+            return
+        sent = parse_qs(str(post_data))
+        uuid, key = sent["metadata[checkout]"][0], headers["Idempotency-Key"]
+        self.world.keys.add((uuid, key))
+        intents = self.world.simulator._store.kinds["payment_intent"]
+        before = len(intents)
+        try:
+            yield
+        finally:
+            if len(intents) > before:
+                no = intents[next(reversed(intents))]["last_payment_error"]
+                method = sent["payment_method"][0]
+                self.world.tried.append(Tried(uuid, key, method, self.world.now, self.world.began, no))
+
 
 _current: list[World] = []
 
 
+def here() -> World:
+    """The world of now."""
+    return _current[-1]
+
+
 def wire() -> Wire:
     """The value of ``CHECKOUT_STRIPE_HTTP_CLIENT``."""
-    return Wire(_current[-1])
+    return Wire(here())
 
 
 @contextmanager
@@ -247,6 +324,9 @@ def inhabited(world: World, monkeypatch: Any) -> Iterator[World]:
     # Faster than freezegun by an order of magnitude, and it leaves threads and monotonic clocks alone. Everything of
     # ours asks this one function what time it is.
     monkeypatch.setattr(timezone, "now", world.read_clock)
+    # but for the default of a column, which was bound before, and the links in mails, which Django dates
+    monkeypatch.setitem(Notice._meta.get_field("send_after").__dict__, "_get_default", world.read_clock)
+    monkeypatch.setattr(signing, "time", SimpleNamespace(time=lambda: world.now.timestamp()))
     monkeypatch.setattr(SalesLedger, "checkout_success", counted)
     _current.append(world)
     try:
