@@ -41,6 +41,15 @@ def django_db_setup(django_db_setup: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def site_language() -> Iterator[None]:
+    """A page asked for in German leaves its language behind in the thread: not for the next test."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
 def stripe_contract(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hold everything that a simulator heard, said and announced during a test against Stripe's contract."""
     from checkout import gateway

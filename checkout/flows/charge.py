@@ -210,7 +210,8 @@ def may_ask_again(checkout: Checkout, *, now: datetime) -> bool:
     """
     if now - checkout.created > KEY_LIVES:
         return False
-    if Customer.objects.filter(pk=checkout.customer_id, refused_payment_method_id=checkout.payment_method_id).exists():
+    refused = Customer.objects.filter(refused_payment_method_id=checkout.payment_method_id)
+    if checkout.customer_id is not None and refused.filter(pk=checkout.customer_id).exists():
         # for good, while nobody knew whether Stripe had heard of this one: if it has not, that card is left alone
         return False
     model = checkout.charged_model

@@ -21,6 +21,7 @@ from example_checkout import views
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import STAFF_ACT, STAFF_READ
+from example_checkout.tests.test_staff_access import PAGES
 from example_checkout.tests.visitors import BOOK, CARD, CARD_SAVED, FAIL, LINK, ON_SESSION, PAY, SUCCESS, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -208,7 +209,9 @@ def doors(resolver: URLResolver) -> set[tuple[str, str]]:
 
 def test_the_table_names_every_view_of_the_project() -> None:
     named = {(row.view, "get" if row.post is None else "post") for row in TABLE}
-    assert doors(get_resolver()) == named
+    found = doors(get_resolver())
+    # the staff's pages have a table of their own, by role
+    assert found == named | {door for door in found if door[0] in PAGES}
 
 
 def test_a_view_that_the_table_does_not_name_is_noticed() -> None:

@@ -16,9 +16,8 @@ from checkout.models import Checkout, Customer, CustomerPayment, Notice, ObjectP
 from checkout.notify import outbox
 from example_checkout.tests.machine.mailbox import MOODS
 from example_checkout.tests.machine.payers import ON_FILE, Payers
-from example_checkout.tests.machine.people import ANSWERS, FUSES, LOST, LOST_CARD, WHICH, pick
+from example_checkout.tests.machine.people import ANSWERS, CARDS, FUSES, LOST, LOST_CARD, WHICH, pick
 from example_checkout.tests.machine.shop import Shop
-from example_checkout.tests.machine.truth import Truth
 
 MAIL = st.lists(st.sampled_from(MOODS), max_size=3)
 TASKS = st.sampled_from(["demands", "demands", "mail"])
@@ -54,7 +53,6 @@ RULES: dict[str, Callable[[Any], bool]] = {
 class Office(Payers, Shop):
     """The rules."""
 
-    truth: Truth
     charged: list[tuple[int, str, UUID]]
 
     def work_of(self, kind: str, which: int = 0) -> Callable[[], Any]:
@@ -64,6 +62,7 @@ class Office(Payers, Shop):
             "demands": lambda: demands.send_on_session_payment_emails(can_login_and_pay),
             "expiry": expiry.refresh_card_expiry_dates,
             "pay": lambda: self.pay_at_once(which),
+            "open": lambda: self.open_at_once(which),
             "new card": lambda: self.new_card_at_once(which),
         }
         return mine.get(kind) or super().work_of(kind, which)
@@ -135,6 +134,18 @@ class Office(Payers, Shop):
             self.follow_a_link(0, ON_FILE, answer, True, True, 0, fuse)
             self.now = self.truth.check()
             self.follow_a_link(0, ON_FILE, "complete", True, True, 0, None)
+
+    @rule(card=BAD_CARDS, trouble=st.sampled_from(["reset_before", "timeout_after_commit"]), number=CARDS)
+    def a_day_late(self, card: str, trouble: str, number: str) -> None:
+        """What became of a day's charges is found out on the next day; then there are new cards, and another run."""
+        for customer in self.at_stripe():
+            self.give_card(customer, card)
+        self.troubled_run(trouble=trouble, late=False)
+        self.world.wait(timedelta(hours=22, minutes=30))
+        self.ask_what_became("charges", None)
+        for which in range(len(self.at_stripe())):
+            self.refresh_card(which, number, "complete", True, 0, None)
+        self.run_of_the_day(wait=False, trouble=None, times=0, late=False, fuse=None)
 
     @rule(days=st.integers(1, 18), fuse=FUSES)
     def days_with_runs(self, days: int, fuse: int | None) -> None:

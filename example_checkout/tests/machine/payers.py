@@ -14,6 +14,7 @@ from checkout.simulator.errors import ConnectionLost
 from checkout.simulator.fixtures import PUBLISH_KEY, SECRET_KEY, _call
 from example_checkout.tests.machine.mailbox import Mail
 from example_checkout.tests.machine.people import ANSWERS, CARDS, FUSES, GOOD, LOST, WHICH, People, pick
+from example_checkout.tests.machine.truth import Truth
 
 # The button of the page first offers the card on file.
 ON_FILE = "on file"
@@ -23,6 +24,8 @@ OFTEN = st.sampled_from([True, True, False])
 
 class Payers(People):
     """Rules of customers who have had mail, or ought to."""
+
+    truth: Truth
 
     def letters(self) -> list[Mail]:
         """What has arrived, and has a link to pay."""
@@ -126,7 +129,40 @@ class Payers(People):
         """Who signs in with that address."""
         return next(self.person(who).user for who in range(3) if self.person(who).email.lower() == customer.email)
 
+    # the same with less left to chance
+
+    @precondition(lambda self: self.unpaid())
+    @rule(which=WHICH, after=st.integers(0, 14), number=CARDS)
+    def two_open_a_page(self, which: int, after: int, number: str) -> None:
+        """For one thing, at the same time: a mail scanner and its customer, say. Then somebody pays."""
+        self.now = self.truth.check()
+        row = pick(self.unpaid(), which)
+        self.world.overtake(after, lambda: self.open_at_once(self.now.rows.index(row)))
+        self.pay_one_part(which, number, "complete", True, None)
+
+    @precondition(lambda self: self.waiting_for_the_bank())
+    @rule(which=WHICH, number=CARDS, trouble=st.sampled_from(["reset_before", "timeout_after_commit"]))
+    def pay_on_an_old_page(self, which: int, number: str, trouble: str) -> None:
+        """The page of a charge is open while its intent is taken over, and whoever takes it over gets no answer."""
+        attempt = pick(self.waiting_for_the_bank(), which)
+        row = self.now.target.get(attempt.pk)
+        if row is not None:
+            made = self.world.simulator.trouble.add(trouble, times=2, path="/v1/payment_intents*", method="POST")
+            self.asked_for.append((made, 2))
+            fresh = type(row).objects.get(pk=row.pk)
+            self.shown(self.world.process(lambda: on_session.start(fresh, user=None)))
+            if made in self.world.simulator.trouble.rules:
+                # nobody has asked: the browser is not to meet it
+                self.world.simulator.trouble.rules.remove(made)
+            self.in_browser(attempt, number, "complete")
+
     # what they do in the middle of somebody else's process
+
+    def open_at_once(self, which: int) -> None:
+        """Follow the link to something, and look."""
+        row = pick([*self.now.instalments, *self.now.payments], which)
+        if row is not None:
+            self.shown(on_session.start(type(row).objects.get(pk=row.pk), user=None))
 
     def pay_at_once(self, which: int) -> None:
         """Follow the link to something, press the button, pay with a good card, come back."""
