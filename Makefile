@@ -51,11 +51,11 @@ test-postgres: $(DEV_STAMP) browser
 proofs: $(DEV_STAMP)
 	$(BIN)/python -m example_checkout.embedded $(BIN)/python -m example_checkout.tests.proof_run
 
-# A few of these are in the ordinary suite. Each shard has a seed of its own, so a count and a failure come again.
+# A few of these run with `make test`. Each shard has a seed of its own, so a count and a failure come again.
 EXAMPLES ?= 2000
 statemachine: $(DEV_STAMP)
 	env -u DATABASE_URL STATEMACHINE_EXAMPLES=$(EXAMPLES) STATEMACHINE_SHARDS=8 \
-		$(BIN)/python -m pytest -n $(WORKERS) example_checkout/tests/test_state_machine.py
+		$(BIN)/python -m pytest -n $(WORKERS) -m slow example_checkout/tests/test_state_machine.py
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -13,7 +13,6 @@ DATABASES = {"default": database(os.environ["BENCH_DATABASE_URL"], sqlite="unuse
 STRIPE_PUBLISH_KEY = "pk_test_benchmark"
 STRIPE_SECRET_KEY = "sk_test_benchmark"  # noqa: S105
 CHECKOUT_BASE_URL = "https://shop.example.com"
-ROOT_URLCONF = "example_checkout.tests.mail_urls"
 LOGGING = {**LOGGING, "loggers": {"checkout": {"handlers": ["console"], "level": "WARNING"}}}
 
 BACKEND = "mail_parts.counting.EmailBackend"

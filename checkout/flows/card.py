@@ -4,7 +4,9 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from checkout import states
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What a card was saved by, for so long is looked at again: somebody may have died before the instalments were told.
-LOOK_BACK = timedelta(days=2)
+# So many are put back by one pass.
 STRAGGLERS = 100
-SAVES = (states.PAYMENT_PLAN, states.CARD_REFRESH, states.PAY_ON_SESSION)
 
 
 def customer_of(user: Any) -> Customer | None:
@@ -90,35 +90,38 @@ def put_back(customer_pk: int) -> int:
     Those are the ones whose last charge was declined, or wants the customer, with another card than the one on file
     now. What the customer could still pay for them is closed at Stripe first. Safe to repeat.
     """
-    rows = ObjectPaymentPlanInstalment.objects.with_plan().filter(
-        object_payment_plan__customer=customer_pk,
-        object_payment_plan__deleted=False,
-        state_id__in=(states.FAIL, states.PAY_ON_SESSION),
-    )
-    return sum(_put_back(row) for row in rows.order_by("pk"))
+    return sum(map(_put_back, _out_of_line().filter(object_payment_plan__customer=customer_pk)))
 
 
-def put_back_left_behind(*, now: datetime) -> int:
-    """The same for whoever saved a card lately, and whose process died before ``put_back``."""
-    waiting = ObjectPaymentPlanInstalment.objects.filter(
-        state_id__in=(states.FAIL, states.PAY_ON_SESSION), object_payment_plan__deleted=False
+def put_back_left_behind() -> int:
+    """The same for everybody: a process may have died between saving the card and ``put_back``."""
+    return sum(map(_put_back, _out_of_line()[:STRAGGLERS]))
+
+
+def _out_of_line() -> "models.QuerySet[ObjectPaymentPlanInstalment]":
+    """What waits although the card on file is not the one that was charged last; not what is back in line already."""
+    kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    charges = Checkout.objects.filter(
+        content_type=kind, object_id=Cast(models.OuterRef("pk"), models.CharField()), action_id=states.CHARGE
     )
-    saved = Checkout.objects.filter(
-        state_id=states.SUCCESS,
-        action_id__in=SAVES,
-        settled__gte=now - LOOK_BACK,
-        customer__in=waiting.values("object_payment_plan__customer"),
+    charges = charges.exclude(failure__startswith="released:").order_by("-pk")
+    waiting = ObjectPaymentPlanInstalment.objects.with_plan().filter(
+        object_payment_plan__deleted=False, state_id__in=(states.FAIL, states.PAY_ON_SESSION)
     )
-    found = saved.order_by("customer").values_list("customer", flat=True).distinct()
-    return sum(put_back(pk) for pk in found[:STRAGGLERS])
+    # a retry that nobody has counted is what _back_in_line leaves behind for the next day
+    waiting = waiting.exclude(state_id=states.FAIL, retries=0, retry_due__isnull=False)
+    card_on_file = "object_payment_plan__customer__payment_method_id"
+    rows: models.QuerySet[ObjectPaymentPlanInstalment] = (
+        waiting.annotate(charged_last=models.Subquery(charges.values("payment_method_id")[:1]))
+        .filter(charged_last__isnull=False)
+        .exclude(**{card_on_file: ""})
+        .exclude(charged_last=models.F(card_on_file))
+        .order_by("pk")
+    )
+    return rows
 
 
 def _put_back(row: ObjectPaymentPlanInstalment) -> bool:
-    payer = row.payer
-    charges = row.attempts.filter(action_id=states.CHARGE).exclude(failure__startswith="released:")
-    last = charges.values_list("payment_method_id", flat=True).first()
-    if not payer.has_card or last is None or last == payer.payment_method_id:
-        return False
     try:
         close_open_attempts(row)
     except CheckoutError as error:
@@ -131,7 +134,7 @@ def _put_back(row: ObjectPaymentPlanInstalment) -> bool:
         if locked is None or not waits or row.attempts.exclude(state_id__in=states.SETTLED).exists():
             return False
         _back_in_line(locked)
-    logger.info("card put back instalment=%s customer=%s", row.pk, payer.pk)
+    logger.info("card put back instalment=%s customer=%s", row.pk, row.payer.pk)
     return True
 
 

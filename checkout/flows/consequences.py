@@ -30,14 +30,21 @@ def customer_wanted(checkout: Checkout, target: Any) -> None:
         facts.authorise(checkout, checkout.customer)
 
 
+def bar_card(checkout: Checkout, decline: Decline | None) -> None:
+    """After a hard no nothing is charged to that card again, whatever falls due and whoever asks for it."""
+    if decline is None or decline.step not in declines.CARD_REFUSED or checkout.customer_id is None:
+        return
+    rows = Customer.objects.filter(pk=checkout.customer_id, payment_method_id=checkout.payment_method_id)
+    rows.update(refused_payment_method_id=checkout.payment_method_id, updated=timezone.now())
+    logger.warning("charge card refused for good checkout=%s customer=%s", checkout.uuid, checkout.customer_id)
+
+
 def came_to_nothing(checkout: Checkout, part: ChargedModel, decline: Decline | None) -> None:
     """The attempt that held ``part`` failed. A page that the customer left in the browser leaves it as it was."""
     if checkout.is_pay_on_session:
         part.page_was_closed()
         return
     step = decline.step if decline is not None else None
-    if step in declines.CARD_REFUSED:
-        _refuse_card(checkout)
     if not isinstance(part, ObjectPaymentPlanInstalment):
         part.checkout_fail()
         return
@@ -53,15 +60,6 @@ def came_to_nothing(checkout: Checkout, part: ChargedModel, decline: Decline | N
             last=last,
             send_after=timezone.now() + DEPOSIT_PATIENCE if part.deposit else None,
         )
-
-
-def _refuse_card(checkout: Checkout) -> None:
-    """No instalment of this customer is charged to that card again."""
-    if checkout.customer_id is None:
-        return
-    rows = Customer.objects.filter(pk=checkout.customer_id, payment_method_id=checkout.payment_method_id)
-    rows.update(refused_payment_method_id=checkout.payment_method_id, updated=timezone.now())
-    logger.warning("charge card refused for good checkout=%s customer=%s", checkout.uuid, checkout.customer_id)
 
 
 def _next_try(part: ObjectPaymentPlanInstalment, step: Step | None) -> date | None:

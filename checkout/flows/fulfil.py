@@ -118,7 +118,7 @@ def setups(*, now: datetime | None = None, dry_run: bool = False, on_progress: O
     )
     report = _run(errand, now=now, dry_run=dry_run, on_progress=on_progress)
     if not dry_run:
-        card.put_back_left_behind(now=now)
+        card.put_back_left_behind()
         if settings.charge_deposit_at_sign_up:
             _charge_deposits(now=now)
     _log(errand, report)

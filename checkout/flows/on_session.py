@@ -55,9 +55,14 @@ def payer_of(target: Any) -> Customer:
 
 def _fresh(target: Any) -> Any:
     """The row as it is now; None if it has been deleted."""
-    rows = type(target).objects.with_plan() if hasattr(type(target).objects, "with_plan") else None
-    rows = type(target)._base_manager.all() if rows is None else rows
-    return rows.filter(pk=target.pk).first()
+    return type(target)._base_manager.filter(pk=target.pk).first()
+
+
+def _locked(target: Any) -> Any:
+    """The same under a lock, which ends with the caller's transaction."""
+    if isinstance(target, ChargedModel):
+        return type(target).objects.locked(target.pk)
+    return type(target)._base_manager.select_for_update().filter(pk=target.pk).first()
 
 
 def _open_ones(target: Any) -> Any:
@@ -100,9 +105,7 @@ def _make(target: Any, *, user: "User", waiting: Checkout | None) -> Checkout:
     """The row, under the lock of its object, so that of two who follow a link at once the second gets the first's."""
     payer = customer.ensure_at_stripe(payer_of(target))
     with transaction.atomic(durable=True):
-        if type(target)._base_manager.select_for_update().filter(pk=target.pk).first() is None:
-            raise NotPayable(f"{target!r} has been deleted.")
-        locked = _fresh(target)
+        locked = _locked(target)
         total, currency = payment.payable(locked, states.PAY_ON_SESSION)
         rival: Checkout | None = _open_ones(target).first()
         if rival is not None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OFFERED = (states.PAYMENT, states.INVOICE, states.PAYMENT_PLAN, states.PAY_ON_SESSION)
+# how a customer may choose to pay; an instalment that is due is asked for by a link, or "pay now"
+CHOICES = (states.PAYMENT, states.INVOICE, states.PAYMENT_PLAN)
+OFFERED = (*CHOICES, states.PAY_ON_SESSION)
 # what has its own rule beside ``checkout_can_charge``, where the object has it
 RULES = {states.MANUAL: "can_pay_by_hand", states.PAY_ON_SESSION: "can_pay_on_session"}
 
@@ -224,6 +226,8 @@ def choose(checkout: Checkout, *, action: str, user: "User") -> Checkout:
     if action == checkout.action_id:
         return checkout
     target: Any = checkout.content_object
+    if action not in CHOICES:
+        raise NotPayable(f"{action[:50]!r} is no choice of a customer.")
     payable(target, action)
     if checkout.is_open:
         abandon(checkout)

@@ -300,6 +300,8 @@ def _record_card(checkout: Checkout, answer: Answer, card: Card | None) -> None:
 
 def _tell(checkout: Checkout, *, held: bool, decline: Decline | None) -> None:
     """The object hears what became of it. An instalment only of the attempt that held it, unless it succeeded."""
+    if checkout.failed and checkout.is_charge:
+        consequences.bar_card(checkout, decline)
     target: Any = checkout.content_object
     if target is None:
         logger.error("settle found no object checkout=%s state=%s", checkout.uuid, checkout.state_id)

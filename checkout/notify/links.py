@@ -54,5 +54,9 @@ def read(text: str) -> Any:
         raise LinkBroken from None
     label, _colon, pk = value.partition(":")
     app_label, _dot, model_name = label.partition(".")
-    model: Any = ContentType.objects.get_by_natural_key(app_label, model_name).model_class()
+    try:
+        model: Any = ContentType.objects.get_by_natural_key(app_label, model_name).model_class()
+    except ContentType.DoesNotExist:
+        # of an app that the site has no more
+        return None
     return model._base_manager.filter(pk=pk).first() if model is not None else None

@@ -98,7 +98,7 @@ class CheckoutMixin(SignUpMixin):
             caption=settings.caption,
             lines=checkout.lines,
             # what staff and payment runs do with an object is no choice of its customer
-            actions=[action for action in offered if action in payment.OFFERED],
+            actions=[action for action in offered if action in payment.CHOICES],
             choice_made=not self.offer_choice,
         )
         return {**context, **self.plan_context(checkout)}

@@ -10,8 +10,8 @@ from checkout.notify import links
 from checkout.simulator.fixtures import Payer
 from example_checkout.tests.browser import PAID, bank_says, heading, press_pay, ready, sign_in
 from example_checkout.tests.factories import UserFactory
+from example_checkout.tests.pay_pages import CARD, LINK, declined, plan_url
 from example_checkout.tests.plans import let_fall_due
-from example_checkout.tests.recoveries import CARD, LINK, declined, plan_url
 
 
 def recovering(page: Any, site: Any, stripe_server: Any) -> Iterator[str]:

@@ -1,12 +1,22 @@
 """What several modules here share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from example_checkout.tests.crash_site import Site, database_here
+
+
+@pytest.fixture
+def counters() -> Iterator[None]:
+    """Every visitor of a test has the same address, whose attempts would add up."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture

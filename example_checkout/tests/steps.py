@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
-from django.urls import set_urlconf
 from django.utils import timezone
 
 from checkout.flows import card, payment
@@ -223,5 +222,3 @@ def mail_rows() -> list[Any]:
 
 def _with_server(port: str) -> None:
     mail.use_server(settings, int(port))
-    settings.ROOT_URLCONF = "example_checkout.tests.mail_urls"
-    set_urlconf(None)

@@ -3,13 +3,11 @@
 Each row gives what somebody sees who may, and what everybody else sees; a column is a visitor.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
 from django.urls.resolvers import RegexPattern
@@ -24,7 +22,7 @@ from example_checkout.tests.staff import STAFF_ACT, STAFF_READ
 from example_checkout.tests.test_staff_access import PAGES
 from example_checkout.tests.visitors import BOOK, CARD, CARD_SAVED, FAIL, LINK, ON_SESSION, PAY, SUCCESS, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
 
 ANYBODY = (
     "anonymous",
@@ -150,14 +148,6 @@ TABLE = [
     Row("sign in, wrong", "login", 302, SIGNED_IN, no=200, post={"username": "x", "password": "y"}),
     Row("sign out", "logout", 302, EVERYBODY, post={}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def counters() -> Iterator[None]:
-    """Every visitor of these tests has the same address, whose attempts would add up."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from checkout.models import Customer, ObjectPaymentPlanInstalment
 from example_checkout.tests.browser import GOOD, bank_says, heading, press_pay, ready, said, sign_in, taken
+from example_checkout.tests.pay_pages import declined, plan_url
 from example_checkout.tests.plans import library
-from example_checkout.tests.recoveries import declined, plan_url
 from example_checkout.tests.test_browser_pages import tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -1,12 +1,15 @@
 """A customer pays in a real browser what the bank would not pay without them."""
 
+import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from checkout.flows import card, payment
 from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment
 from checkout.notify import links
+from checkout.notify.outbox import send_unsent
 from example_checkout.tests.browser import (
     ASKS_3DS,
     GOOD,
@@ -19,8 +22,8 @@ from example_checkout.tests.browser import (
     sign_in,
     taken,
 )
-from example_checkout.tests.plans import NO_FUNDS_ONCE_SET_UP, let_fall_due, library, plan_of, sign_up_with
-from example_checkout.tests.recoveries import declined, plan_url, staff_charge
+from example_checkout.tests.pay_pages import declined, plan_url, staff_charge
+from example_checkout.tests.plans import FAILS_LATER, NO_FUNDS_ONCE_SET_UP, let_fall_due, library, plan_of, sign_up_with
 from example_checkout.tests.test_browser_pages import tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -136,7 +139,7 @@ def test_to_another_card_and_back(page: Any, part: Any, stripe_server: Any) -> N
 
 def test_no_money_is_paid_with_another_card(page: Any, site: Any, pay_there: Any, stripe_server: Any) -> None:
     plan = plan_of(sign_up_with(pay_there, GOOD))
-    part = short_of_money(pay_there, plan)
+    part = declined_with_new_card(pay_there, plan, NO_FUNDS_ONCE_SET_UP)
     follow(page, part)
     page.get_by_text("You can try the card once more, or use another one.").wait_for()
     page.get_by_role("button", name=WITH_THIS).click()
@@ -151,10 +154,10 @@ def test_no_money_is_paid_with_another_card(page: Any, site: Any, pay_there: Any
     assert state(part) == "success"
 
 
-def short_of_money(pay: Any, plan: Any) -> Any:
-    """The first instalment after a card refresh with 3178 and a run."""
+def declined_with_new_card(pay: Any, plan: Any, number: str) -> Any:
+    """The first instalment after a card refresh with ``number`` and a run."""
     checkout = card.start_refresh(plan.customer, user=plan.content_object.contact.user)
-    pay(checkout, card=NO_FUNDS_ONCE_SET_UP)
+    pay(checkout, card=number)
     payment.finish(checkout)
     (pk,) = let_fall_due(plan)
     ObjectPaymentPlanInstalment.objects.process_payments()
@@ -337,3 +340,28 @@ def test_when_the_script_of_stripe_is_missing_it_says_so(
     assert "Nothing has been charged" in on_file(page, "could not be loaded")
     assert page.get_by_role("button", name="Reload the page").is_visible()
     console_errors.clear()
+
+
+def test_retries_end_and_the_last_notice_leads_to_another_card(
+    page: Any, site: Any, pay_there: Any, stripe_server: Any, mailoutbox: list[Any]
+) -> None:
+    """0341: saved without complaint, then declined each time."""
+    row = declined_with_new_card(pay_there, plan_of(sign_up_with(pay_there, GOOD)), FAILS_LATER)
+    for _attempt in range(4):
+        # the day of the next attempt has come, where there is one
+        ObjectPaymentPlanInstalment.objects.exclude(retry_due=None).update(retry_due=timezone.localdate())
+        ObjectPaymentPlanInstalment.objects.process_payments()
+    row.refresh_from_db()
+    assert (row.state_id, row.retry_due, row.attempts.count()) == ("fail", None, 4)
+    send_unsent()
+    # the mails about earlier attempts are not true any more
+    (mail,) = mailoutbox
+    assert "is still open" in mail.subject
+    page.goto(re.findall(r"http\S+/pay/link/\S+", mail.body)[0])
+    page.wait_for_url("**/on-session/")
+    page.get_by_role("button", name="Use another card").click()
+    ready(page)
+    press_pay(page, MASTERCARD)
+    heading(page, PAID)
+    assert taken(stripe_server) == [3000, 3000]
+    assert (state(row), Customer.objects.get().last4) == ("success", "4444")

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,20 +12,12 @@ from django.views.generic import UpdateView
 from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 from checkout.views import ObjectPaymentPlanSetupIntentCardRefreshMixin
 from example_checkout.tests.factories import UserFactory
+from example_checkout.tests.pay_pages import CARD, CARD_SAVED, EMAIL, declined, text
 from example_checkout.tests.plans import GOOD, library, sign_up_with
-from example_checkout.tests.recoveries import CARD, CARD_SAVED, EMAIL, declined, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
-
-
-@pytest.fixture(autouse=True)
-def counters() -> Any:
-    """Every visitor of these tests has the same address, whose attempts would add up."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from example_checkout.models import Contact, SalesLedger
 from example_checkout.tests.factories import ContactFactory, UserFactory
 from example_checkout.tests.mail import Handler, free_port, make_due, smtp_server, use_server, wanted
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 def send(rule: Any = lambda contact: False) -> int:

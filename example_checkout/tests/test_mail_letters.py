@@ -16,7 +16,7 @@ from checkout.notify.letters import Letter
 from example_checkout.models import SalesLedger
 from example_checkout.tests.mail import asked, charge_of, declined, wanted
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db]
 
 HOSTILE = '"><script>alert(1)</script>\r\nBcc: everybody@example.com'
 ON_ONE_LINE = '"><script>alert(1)</script> Bcc: everybody@example.com'
@@ -102,7 +102,7 @@ def test_each_has_one_thing_to_do_and_says_the_same_in_both_parts() -> None:
     for name, letter in made.items():
         page = Page(letter.html)
         assert page.open == [], name
-        action = "/card/" if name == Notice.CARD_EXPIRING else "/pay/mail/"
+        action = "/card/refresh/" if name == Notice.CARD_EXPIRING else "/pay/link/"
         assert page.links[0].startswith(f"http://testserver{action}"), name
         # the second one is for those who can sign in
         assert len(page.links) == (2 if name == ANON else 1), name

@@ -10,7 +10,7 @@ from checkout.notify import outbox
 from example_checkout.tests.mail import asked, let_lease_end, smtp_server, wanted
 from example_checkout.tests.test_races import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 def demand() -> None:

@@ -27,7 +27,7 @@ from example_checkout.tests.mail import (
     wanted,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_notice_is_sent_once_with_its_words_kept(server: Handler, notice: Noti
     assert mail["Message-ID"].endswith("@example.com>")
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text.get_content().strip().replace("\r\n", "\n") == notice.body.strip()
-    assert "http://testserver/pay/mail/" in text.get_content()
+    assert "http://testserver/pay/link/" in text.get_content()
     assert html.get_content().strip().replace("\r\n", "\n") == notice.html.strip()
 
 

@@ -12,7 +12,7 @@ from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.mail import asked, charge_of, declined, make_due, wanted
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db]
 
 
 @pytest.fixture

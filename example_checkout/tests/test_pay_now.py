@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,18 +13,10 @@ from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPayment
 from checkout.views import timeline
 from example_checkout import views
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
+from example_checkout.tests.pay_pages import CARD, PAGE, declined, paid_in_browser, plan_url, text
 from example_checkout.tests.plans import ALWAYS_ASKS, FAILS_LATER, GOOD, plan_of, sign_up_with
-from example_checkout.tests.recoveries import CARD, PAGE, declined, paid_in_browser, plan_url, text
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def counters() -> Any:
-    """Every visitor of these tests has the same address, whose attempts would add up."""
-    cache.clear()
-    yield
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,21 +14,13 @@ from checkout import access
 from checkout.flows import payment
 from checkout.models import Checkout, ObjectPaymentPlanInstalment
 from example_checkout.tests.factories import UserFactory
+from example_checkout.tests.pay_pages import PAGE, declined, opened, page
 from example_checkout.tests.plans import ALWAYS_ASKS
-from example_checkout.tests.recoveries import PAGE, declined, opened, page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
 SUCCESS = "web.checkout.success"
-
-
-@pytest.fixture(autouse=True)
-def counters() -> Any:
-    """Every visitor of these tests has the same address, whose attempts would add up."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,21 +13,13 @@ from checkout.gateway import Decline
 from checkout.models import Checkout, Customer, ObjectPaymentPlanInstalment
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory
+from example_checkout.tests.pay_pages import declined, link, opened, page, staff_charge, text
 from example_checkout.tests.plans import ALWAYS_ASKS, GOOD, let_fall_due, plan_of, sign_up_with
-from example_checkout.tests.recoveries import declined, link, opened, page, staff_charge, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
 SUCCESS = "web.checkout.success"
-
-
-@pytest.fixture(autouse=True)
-def counters() -> Any:
-    """Every visitor of these tests has the same address, whose attempts would add up."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from checkout.models import Checkout, Customer, CustomerPayment, ObjectPaymentPl
 from checkout.tests.factories import PaymentPlanFactory
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory
-from example_checkout.tests.recoveries import CARD, declined, link, page, plan_url
+from example_checkout.tests.pay_pages import CARD, declined, link, page, plan_url
 from example_checkout.tests.test_queries import Cost, Visitor
 
 # Real transactions, as in production: a test's own would turn each of ours into two savepoints.

@@ -255,3 +255,58 @@ def test_instalments_of_other_plans_go_back_in_line_too(stripe_simulator: Any, p
     with days_later(1):
         assert charge_due().count("success") == 2
     assert ObjectPaymentPlanInstalment.objects.get(pk=pk).state_id == "success"
+
+
+# the pass for what was left behind
+
+
+def test_the_pass_leaves_a_page_alone_that_its_customer_opened_since(stripe_simulator: Any, pay: Any) -> None:
+    """Back in line for tomorrow, and the customer pays today: every fourteen minutes the page was closed on them."""
+    part = declined_with(stripe_simulator, pay, FAILS)
+    refresh_card(part.payer, pay)
+    checkout = Checkout.objects.create_checkout_pay_on_session(part, None)
+    payment.begin(checkout, shown_total=checkout.total)
+    fulfil.setups()
+    checkout.refresh_from_db()
+    assert checkout.is_open
+    pay(checkout)
+    payment.finish(checkout)
+    assert fresh(part).state_id == "success"
+    with days_later(1):
+        charge_due()
+    assert taken(stripe_simulator) == [3000, 3000]
+
+
+def test_however_long_ago_the_card_was_saved(stripe_simulator: Any, pay: Any) -> None:
+    from checkout.flows import sign_up
+
+    part = declined_with(stripe_simulator, pay, FAILS)
+    checkout = card.start_refresh(part.payer, user=None)
+    pay(checkout)
+    sign_up.conclude(checkout, sign_up.retrieve(checkout))
+    with days_later(30):
+        fulfil.setups()
+        assert fresh(part).state_id == "pending"
+        assert charge_due().count("success") == 1
+
+
+def test_those_who_wait_with_the_same_card_do_not_keep_the_others_waiting(
+    stripe_simulator: Any, pay: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from checkout.flows import sign_up
+
+    monkeypatch.setattr(card, "STRAGGLERS", 1)
+    first, second = (declined_with(stripe_simulator, pay, FAILS) for _customer in range(2))
+    assert first.payer.pk < second.payer.pk
+    # the first has saved a card, too, and it is the one that was declined
+    declined = card.start_refresh(first.payer, user=None)
+    pay(declined, card="4000000000000341")
+    payment.finish(declined)
+    with days_later(1):
+        charge_due()
+    checkout = card.start_refresh(second.payer, user=None)
+    pay(checkout)
+    sign_up.conclude(checkout, sign_up.retrieve(checkout))
+    with days_later(2):
+        fulfil.setups()
+    assert fresh(second).retries == 0

@@ -28,7 +28,7 @@ from example_checkout.tests.machine.world import World, inhabited
 from example_checkout.tests.mail import use_backend
 from example_checkout.tests.plans import offer_plans
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("example_checkout.tests.mail_urls")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("STATEMACHINE_EXAMPLES", "40"))
 SHARDS = int(os.environ.get("STATEMACHINE_SHARDS", "4"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # What it does with the next mails, one after the other; then it takes everything.
 MOODS = ("refuses", "refuses for good", "taken and lost", "lost", "away", "dies", "slow")
-LINK = re.compile(r"/pay/mail/([^/\s]+)/")
+LINK = re.compile(r"/pay/link/([^/\s]+)/")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Instalments that came home with a no, for tests of what their customers then do."""
+"""The pages on which customers pay what came home with a no: how to get there, and what a person reads on them."""
 
 import re
 from decimal import Decimal
