@@ -72,7 +72,9 @@ def test_too_many_declined_cards_close_the_payment(
 ) -> None:
     settings.CHECKOUT_LIMITS = {"decline": {"session": "1/h"}}
     checkout = book(page, site)
-    press_pay(page, NO_FUNDS)
+    # the sentence shows before the site has heard of the decline: only the answer says that it was counted
+    with page.expect_response(lambda answer: "declined" in (answer.request.post_data or "")):
+        press_pay(page, NO_FUNDS)
     said(page, "Your card has insufficient funds.")
     enter_card(page, NO_FUNDS)
     page.get_by_label("Card number").press("Enter")
