@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import django
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
 
 from checkout.conf import settings
 from checkout.errors import NotPayable
@@ -155,6 +157,41 @@ def check_mail(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 id="checkout.W003",
             )
         )
+    return found
+
+
+@register()
+def check_webhook(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W004: the webhook is mounted and refuses everything; W005: a signing secret is none; E010: events kept too short."""
+    from checkout.views import stripe_webhook
+
+    found: list[CheckMessage] = []
+    try:
+        reverse(stripe_webhook)
+    except (NoReverseMatch, ImproperlyConfigured, ImportError):
+        mounted = False
+    else:
+        mounted = True
+    if mounted and not settings.webhook_secrets:
+        found.append(
+            Warning(
+                "The webhook is in your urls, but CHECKOUT_WEBHOOK_SECRETS is not set: it refuses everything.",
+                hint="manage.py checkout_webhook_endpoint --url https://.../ makes the endpoint and tells its secret.",
+                id="checkout.W004",
+            )
+        )
+    if any(not secret.startswith("whsec_") for secret in settings.webhook_secrets):
+        found.append(
+            Warning(
+                "One of CHECKOUT_WEBHOOK_SECRETS is no signing secret.",
+                hint="It begins with whsec_, and is neither a key of the API nor the id of the endpoint.",
+                id="checkout.W005",
+            )
+        )
+    try:
+        _days = settings.event_days
+    except (ImproperlyConfigured, TypeError, ValueError) as error:
+        found.append(Error(f"CHECKOUT_EVENT_DAYS: {error}", id="checkout.E010"))
     return found
 
 

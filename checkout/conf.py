@@ -14,6 +14,7 @@ DEFAULT_LIMITS: dict[str, dict[str, str]] = {
     # following a link twice, or looking again, is no misuse: one attempt is made of it
     "link": {"session": "60/h", "address": "240/h", "object": "120/h"},
 }
+MIN_EVENT_DAYS = 30
 STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 
 
@@ -45,6 +46,11 @@ class Settings:
     def secret_key(self) -> str:
         """``STRIPE_SECRET_KEY``: ``sk_...`` or a restricted ``rk_...``."""
         return str(_get("STRIPE_SECRET_KEY", "") or "")
+
+    @property
+    def livemode(self) -> bool:
+        """Whether ``STRIPE_SECRET_KEY`` is for real money."""
+        return self.secret_key.startswith(("sk_live_", "rk_live_"))
 
     @property
     def caption(self) -> str:
@@ -171,6 +177,45 @@ class Settings:
     def active_login_months(self) -> int:
         """``CHECKOUT_ACTIVE_LOGIN_MONTHS``: how recently a user must have signed in to count as active."""
         return int(_get("CHECKOUT_ACTIVE_LOGIN_MONTHS", 6))
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """``CHECKOUT_WEBHOOK_SECRETS``: the signing secrets of the webhook endpoint; two while one is rolled."""
+        own = _get("CHECKOUT_WEBHOOK_SECRETS", ())
+        listed = [own] if isinstance(own, str) else list(own or ())
+        return tuple(secret.strip() for secret in listed if secret and secret.strip())
+
+    @property
+    def event_worker(self) -> bool:
+        """``CHECKOUT_EVENT_WORKER``: a Celery worker takes events; by default if Celery has a broker."""
+        own = _get("CHECKOUT_EVENT_WORKER", None)
+        if own is not None:
+            return bool(own)
+        from celery import current_app
+
+        return bool(current_app.conf.broker_url)
+
+    @property
+    def event_days(self) -> int:
+        """``CHECKOUT_EVENT_DAYS``: how long events are kept; Stripe can repeat one for 30 days."""
+        days = int(_get("CHECKOUT_EVENT_DAYS", 90))
+        if days < MIN_EVENT_DAYS:
+            raise ImproperlyConfigured(
+                f"CHECKOUT_EVENT_DAYS is {days}. Set it to {MIN_EVENT_DAYS} or more: Stripe can send an event again "
+                "for so long, and it would be worked as a new one."
+            )
+        return days
+
+    @property
+    def webhook_silence(self) -> timedelta:
+        """``CHECKOUT_WEBHOOK_SILENCE``: how long after a payment no event at all is strange."""
+        value: timedelta = _get("CHECKOUT_WEBHOOK_SILENCE", timedelta(hours=1))
+        return value
+
+    @property
+    def environment(self) -> str:
+        """``CHECKOUT_ENVIRONMENT``: what this installation is called; ``CHECKOUT_BASE_URL`` by default."""
+        return str(_get("CHECKOUT_ENVIRONMENT", "") or "") or self.base_url
 
     @property
     def api_base(self) -> str:

@@ -56,6 +56,16 @@ class StripeRefused(CheckoutError):
     """Stripe refused the request as such (a bad key or parameter): our fault, and nothing moved."""
 
 
+class WrongEnvironment(StripeRefused):
+    """The database belongs to another Stripe account, mode or site than the settings say: a copy. Nothing moved."""
+
+    default_message = _("Payments are switched off here at the moment. Nothing has been charged.")
+
+
+class BadEvent(CheckoutError):
+    """What was posted to the webhook is not from Stripe, is too old, or is no event of this mode. Nothing was kept."""
+
+
 class StripeUnreachable(CheckoutError):
     """No answer, or one that proves nothing: whether Stripe acted is unknown until it is asked again."""
 

@@ -86,6 +86,64 @@ NOTICE_MOVES: Final[dict[str, frozenset[str]]] = {
     MOOT: frozenset(),
 }
 
+# a refund
+PROCESSING: Final = "processing"
+
+REFUND_STATES: Final = {
+    REQUEST: _("Asked for, outcome not known yet"),
+    PROCESSING: _("On its way"),
+    SUCCESS: _("Given back"),
+    FAIL: _("Failed"),
+}
+
+REFUND_MOVES: Final[dict[str, frozenset[str]]] = {
+    REQUEST: frozenset({PROCESSING, SUCCESS, FAIL}),
+    PROCESSING: frozenset({SUCCESS, FAIL}),
+    # a bank may send it back weeks later
+    SUCCESS: frozenset({FAIL}),
+    FAIL: frozenset(),
+}
+
+# a dispute
+DISPUTE_OPEN: Final = "open"
+DISPUTE_WON: Final = "won"
+DISPUTE_LOST: Final = "lost"
+DISPUTE_CLOSED: Final = "closed"
+
+DISPUTE_STATES: Final = {
+    DISPUTE_OPEN: _("Open"),
+    DISPUTE_WON: _("Won"),
+    DISPUTE_LOST: _("Lost"),
+    DISPUTE_CLOSED: _("Closed"),
+}
+
+DISPUTE_MOVES: Final[dict[str, frozenset[str]]] = {
+    DISPUTE_OPEN: frozenset({DISPUTE_WON, DISPUTE_LOST, DISPUTE_CLOSED}),
+    # on appeal alone
+    DISPUTE_LOST: frozenset({DISPUTE_OPEN, DISPUTE_WON}),
+    DISPUTE_WON: frozenset({DISPUTE_OPEN, DISPUTE_LOST}),
+    DISPUTE_CLOSED: frozenset(),
+}
+
+# an event
+DONE: Final = "done"
+IGNORED: Final = "ignored"
+
+EVENT_STATES: Final = {
+    WAITING: _("Waiting to be worked"),
+    DONE: _("Worked"),
+    IGNORED: _("Nothing to do"),
+    GIVEN_UP: _("Could not be worked"),
+}
+
+EVENT_MOVES: Final[dict[str, frozenset[str]]] = {
+    WAITING: frozenset({DONE, IGNORED, GIVEN_UP}),
+    # by hand
+    DONE: frozenset({WAITING}),
+    IGNORED: frozenset({WAITING}),
+    GIVEN_UP: frozenset({WAITING}),
+}
+
 # what became of an instalment in a payment run, where that is no state
 RELEASED: Final = "released"
 SKIPPED: Final = "skipped"

@@ -15,7 +15,7 @@ from django.utils.crypto import get_random_string
 from checkout.models import ObjectPaymentPlan
 
 if TYPE_CHECKING:
-    from checkout.models import Checkout
+    from checkout.models import Checkout, Refund
 
 # In the currency of the course: less than that is not worth paying in parts.
 PLAN_FROM = Decimal(60)
@@ -78,6 +78,7 @@ class SalesLedger(models.Model):
     on_plan = models.DateTimeField(null=True, blank=True)
     paid = models.DateTimeField(null=True, blank=True)
     failed = models.DateTimeField(null=True, blank=True)
+    refunded = models.DecimalField(max_digits=12, decimal_places=3, default=Decimal(0))
 
     class Meta:
         ordering = ("-created", "-pk")
@@ -156,6 +157,11 @@ class SalesLedger(models.Model):
         """Record that an attempt came to nothing. The booking stays open and can be paid again."""
         self.failed = timezone.now()
         self.save(update_fields=["failed"])
+
+    def checkout_refund(self, refund: "Refund") -> None:
+        """Optional: money was given back, or a refund that looked well came back from the bank (``refund.state``)."""
+        amount = refund.amount if refund.state == "success" else -refund.amount
+        SalesLedger.objects.filter(pk=self.pk).update(refunded=models.F("refunded") + amount)
 
     def checkout_success_url(self, checkout_uuid: UUID) -> str:
         """The page that asks Stripe and says thank you."""

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
 
+from checkout.views import stripe_webhook
 from example_checkout import views
 
 urlpatterns = [
@@ -29,6 +30,8 @@ urlpatterns = [
         views.CheckoutRefreshCardSuccessView.as_view(),
         name="web.checkout.refresh.card.success",
     ),
+    # where Stripe tells what has happened
+    path("stripe/webhook/", stripe_webhook, name="web.stripe.webhook"),
     path("accounts/login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("checkout/", include("checkout.urls")),

@@ -4,12 +4,15 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from checkout import gateway, states
 from checkout.flows import payment, sign_up
+from checkout.flows.settle import GIVEN_BACK
 from checkout.gateway import Answer
 from checkout.models import Checkout
+from checkout.notify import facts
 
 logger = logging.getLogger(__name__)
 
@@ -52,18 +55,30 @@ def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None 
         except gateway.NoSuchIntent:
             logger.error("audit unknown intent checkout=%s intent=%s", checkout.uuid, checkout.intent_id)
             continue
-        if intent.succeeded:
+        if intent.succeeded and not is_given_back(checkout):
             fixed = fix and _settle(checkout, intent)
             if not fixed:
-                _put_aside(checkout)
+                put_aside(checkout)
             report.findings.append(Finding(checkout=checkout, intent=intent, fixed=fixed))
     return report
 
 
-def _put_aside(checkout: Checkout) -> None:
-    """On the columns themselves: whoever settles it meanwhile wins, and a reason that is there already stays."""
+def is_given_back(checkout: Checkout) -> bool:
+    """It was paid after all, and its money has been given back: nobody has to look at it."""
+    return checkout.failed and checkout.failure == GIVEN_BACK
+
+
+def put_aside(checkout: Checkout) -> None:
+    """On the columns themselves: whoever settles it meanwhile wins, and a reason that is there already stays.
+
+    The staff are told, once.
+    """
     rows = Checkout.objects.filter(pk=checkout.pk, state_id=states.FAIL, quarantine="")
-    if rows.update(quarantine=PAID_AFTER_ALL, updated=timezone.now()):
+    with transaction.atomic():
+        aside = rows.update(quarantine=PAID_AFTER_ALL, updated=timezone.now())
+        if aside:
+            facts.quarantined(checkout, PAID_AFTER_ALL)
+    if aside:
         checkout.quarantine = PAID_AFTER_ALL
         logger.error("audit found paid checkout=%s intent=%s", checkout.uuid, checkout.intent_id)
 

@@ -16,7 +16,7 @@ from checkout.flows import customer, sign_up
 from checkout.flows.rivals import close_open_attempts
 from checkout.flows.settle import guarded
 from checkout.gateway import Setup
-from checkout.models import Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout.models import Checkout, Customer, Environment, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 
 if TYPE_CHECKING:
     from checkout.models.checkout import User
@@ -41,6 +41,7 @@ def start_refresh(payer: Customer, *, user: "User") -> Checkout:
     The user's open one, if there is one. Nothing is charged. Commits before it calls Stripe, so not inside a
     transaction. Raises the gateway's errors; calling it again is then safe.
     """
+    Environment.objects.check_environment()
     payer = customer.ensure_at_stripe(payer)
     mine = Checkout.objects.for_content_object(payer).filter(action_id=states.CARD_REFRESH, state_id__in=states.OPEN)
     found: Checkout | None = mine.filter(user=getattr(user, "pk", None)).order_by("-pk").first()

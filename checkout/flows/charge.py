@@ -20,7 +20,14 @@ from checkout.errors import CheckoutError, InProgress, NotPayable, StripeRefused
 from checkout.flows.customer import KEY_LIVES
 from checkout.flows.settle import guarded, release, settle, settle_together
 from checkout.gateway import ChargeRequest, Intent
-from checkout.models import ChargedModel, Checkout, Customer, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout.models import (
+    ChargedModel,
+    Checkout,
+    Customer,
+    Environment,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+)
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
@@ -55,7 +62,11 @@ def charge(target: "ChargedModel | Payable", *, user: "User") -> Checkout:
 
 
 def claim(target: "ChargedModel | Payable", *, user: "User") -> Checkout:
-    """The attempt and its key, on disk before Stripe is asked. Raises ``NotPayable``, ``InProgress``."""
+    """The attempt and its key, on disk before Stripe is asked. Raises ``NotPayable``, ``InProgress``.
+
+    Raises ``WrongEnvironment`` in a copy of the database.
+    """
+    Environment.objects.check_environment()
     if isinstance(target, ChargedModel):
         return _claim_row(target, user=user)
     return _claim_object(target, user=user)
@@ -219,7 +230,7 @@ def may_ask_again(checkout: Checkout, *, now: datetime) -> bool:
         return checkout.content_object is not None
     rows = model.objects.filter(pk=checkout.object_id, state_id=states.REQUEST)
     if model is ObjectPaymentPlanInstalment:
-        rows = rows.filter(object_payment_plan__deleted=False)
+        rows = rows.filter(object_payment_plan__deleted=False, object_payment_plan__paused=None)
     return bool(rows.exists())
 
 

@@ -69,8 +69,8 @@ def _claim(run: PaymentRun, pks: list[int]) -> Batch:
         fit = []
         for row in rows:
             row.object_payment_plan = plans[row.object_payment_plan_id]
-            # read after the lock: whoever deletes a plan waits for it
-            if row.object_payment_plan.deleted:
+            # read after the lock: whoever deletes or pauses a plan waits for it
+            if row.object_payment_plan.deleted or row.object_payment_plan.paused is not None:
                 continue
             reason = charge.why_not(row, row.object_payment_plan.customer)
             if reason:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checkout import states
-from checkout.models import Notice, ObjectPaymentPlanInstalment
+from checkout.models import Environment, Notice, ObjectPaymentPlanInstalment
 from checkout.models.instalment import CanLoginAndPay
 from checkout.notify import facts, outbox
 from checkout.notify.guard import tried
@@ -29,6 +29,7 @@ def send_on_session_payment_emails(can_login_and_pay: CanLoginAndPay) -> int:
     ``can_login_and_pay(contact)``: the site's rule, which chooses between the two templates. One that raises counts as
     a no. What a mail server refused before is sent first. Many processes may call it at once. Not inside a transaction.
     """
+    Environment.objects.check_environment()
     with Line() as line:
         sent = outbox.send_unsent(kind=Notice.ON_SESSION_PAYMENT, line=line)
         for part in _to_ask():

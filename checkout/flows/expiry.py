@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from dateutil.relativedelta import relativedelta
 from django.db import models, transaction
@@ -12,7 +13,7 @@ from django.utils import timezone
 from checkout import gateway
 from checkout.errors import CheckoutError
 from checkout.gateway import Card, CardOnFile
-from checkout.models import Customer, ObjectPaymentPlan
+from checkout.models import Customer, Environment, ObjectPaymentPlan
 from checkout.notify import facts
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def refresh_card_expiry_dates(*, on_progress: OnProgress | None = None) -> Repor
     mailed once for that card. A card from before SCA is put on file, so that it can be charged and shown. Memory does
     not grow. Safe to run twice. Raises ``StripeRefused``, ``StripeUnreachable``; what was read until then is kept.
     """
+    Environment.objects.check_environment()
     report = Report()
     left = outstanding_customers().count()
     after = ""
@@ -82,6 +84,39 @@ def find_cards(customers: Sequence[Customer]) -> int:
             continue
         found += card is not None and _write(customer, card)
     return found
+
+
+def keep_card(customer: Customer) -> str:
+    """Stripe says that the card on file has changed: a new expiry, a new number, or it is gone. What became of it."""
+    try:
+        card = gateway.retrieve_card(customer.payment_method_id)
+    except gateway.NoSuchIntent:
+        return _take_off(customer)
+    if customer.customer_id and card.customer_id != customer.customer_id:
+        return _take_off(customer)
+    return "card changed" if _write(customer, card) else "card as it was"
+
+
+def _take_off(customer: Customer) -> str:
+    """It cannot be charged any more. Staff see whose is missing where something falls due."""
+    rows = Customer.objects.filter(pk=customer.pk, payment_method_id=customer.payment_method_id)
+    rows.update(payment_method_id="", brand="", last4="", expiry_date=None, refresh=False, updated=timezone.now())
+    logger.warning("expiry took the card off file customer=%s", customer.pk)
+    return "card taken off file"
+
+
+def forget_customer(customer: Customer) -> str:
+    """The customer was deleted at Stripe, and the cards with them: the next sign-up or refresh makes a new one there.
+
+    With a new uuid, or Stripe would answer under the old key with the one that is gone.
+    """
+    try:
+        gateway.retrieve_card_on_file(customer.customer_id)
+    except gateway.NoSuchIntent:
+        rows = Customer.objects.filter(pk=customer.pk, customer_id=customer.customer_id)
+        rows.update(customer_id="", uuid=uuid4(), updated=timezone.now())
+        return f"customer forgotten, {_take_off(customer)}"
+    return ""
 
 
 def _keep(customer: Customer, on_file: CardOnFile, report: Report) -> None:

@@ -21,7 +21,7 @@ from checkout.flows.deposit import charge_deposit
 from checkout.flows.listing import PAYMENTS, SETUPS, SLACK, Listing
 from checkout.flows.settle import close, guarded, settle
 from checkout.gateway import Answer
-from checkout.models import Checkout, ObjectPaymentPlanInstalment
+from checkout.models import Checkout, Environment, ObjectPaymentPlanInstalment
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +134,7 @@ def _conclude_setup(checkout: Checkout, setup: gateway.Setup) -> bool:
 
 
 def _run(errand: Errand[AnswerT], *, now: datetime, dry_run: bool, on_progress: OnProgress | None = None) -> Report:
+    Environment.objects.check_environment()
     report = Report()
     recent = list(errand.rows.filter(created__gte=now - LISTED).order_by("-created"))
     due = Q(asked=None) | Q(asked__lt=now - STRAGGLER_PAUSE)
@@ -210,6 +211,7 @@ def _charge_deposits(*, now: datetime) -> None:
         state_id=states.PENDING,
         deposit=True,
         object_payment_plan__deleted=False,
+        object_payment_plan__paused=None,
         object_payment_plan__agreement__isnull=False,
         object_payment_plan__created__lt=now - DEPOSIT_PATIENCE,
     )

@@ -18,7 +18,7 @@ from checkout.flows.customer import KEY_LIVES
 from checkout.flows.fulfil import Report, alone
 from checkout.flows.listing import CHARGES, SLACK
 from checkout.flows.settle import release
-from checkout.models import Checkout
+from checkout.models import Checkout, Environment
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
     Safe to run twice and beside a payment run. With ``dry_run`` it only counts them. Raises ``StripeRefused`` and
     ``StripeUnreachable`` if Stripe cannot be asked at all.
     """
+    Environment.objects.check_environment()
     now = now or timezone.now()
     report = Report()
     waiting = Checkout.objects.unknown_charges().filter(ask_after__lte=now).order_by("-created")

@@ -11,7 +11,7 @@ from checkout.errors import AlreadySettled, InProgress, NotPayable
 from checkout.flows import customer, payment
 from checkout.flows.rivals import close_open_attempts
 from checkout.flows.settle import settle
-from checkout.models import ChargedModel, Checkout, Customer
+from checkout.models import ChargedModel, Checkout, Customer, Environment
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
@@ -26,6 +26,7 @@ def start(target: "Payable", *, user: "User") -> Checkout:
     The open one, if there is one; else one that goes on with the intent of the charge that waits for its customer; else
     one with a new intent, after everything that could still be paid was closed at Stripe.
     """
+    Environment.objects.check_environment()
     payment.payable(_fresh(target), states.PAY_ON_SESSION)
     found: Checkout | None = _open_ones(target).first()
     if found is not None and _still_open(found):

@@ -16,7 +16,7 @@ from checkout.flows.rivals import close_open_attempts, take_claim
 from checkout.flows.settle import accept, accept_by_hand, close, guarded, settle
 from checkout.gateway import Answer as Answer
 from checkout.gateway import Intent, Setup
-from checkout.models import ChargedModel, Checkout, CheckoutAdditional
+from checkout.models import ChargedModel, Checkout, CheckoutAdditional, Environment
 
 if TYPE_CHECKING:
     from checkout.contract import Payable
@@ -36,6 +36,7 @@ def start(*, action: str, content_object: "Payable", user: "User") -> Checkout:
 
     Claim (the row, committed), then ask. Nothing is charged. See ``Checkout.objects.create_checkout``.
     """
+    Environment.objects.check_environment()
     checkout = _open_checkout(action, content_object, user)
     if checkout is not None and resume(checkout):
         return checkout
@@ -91,6 +92,7 @@ def show(checkout: Checkout) -> Answer:
     Settles what turns out to be decided. Raises ``AlreadySettled``, ``NotPayable``, ``StripeRefused``,
     ``StripeUnreachable``.
     """
+    Environment.objects.check_environment()
     if not checkout.is_open:
         raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
     total, currency = payable(checkout.content_object, checkout.action_id)

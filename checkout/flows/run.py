@@ -22,7 +22,7 @@ from checkout.flows.claims import BATCH, Claimed, claim_batch, note_unresolved
 from checkout.flows.report import RunReport
 from checkout.flows.settle import release
 from checkout.flows.switchboard import NEVER_ASKED, Switchboard
-from checkout.models import Customer, ObjectPaymentPlanInstalment, PaymentRun
+from checkout.models import Customer, Environment, ObjectPaymentPlanInstalment, PaymentRun
 from checkout.pace import Pace, pace_from_settings
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def process_payments(
 
 def begin(today: date | None = None) -> PaymentRun:
     """The run of the day, made or gone on with, after asking what became of what is unknown."""
+    Environment.objects.check_environment()
     run, created = PaymentRun.objects.get_or_create(date=today or timezone.localdate())
     logger.info("run %s run=%s date=%s", "opened" if created else "resumed", run.pk, run.date)
     fulfil_charges.charges()
@@ -87,6 +88,7 @@ def _find_cards(today: date) -> None:
 
 def charge_some(run: PaymentRun, pks: list[int], *, pace: Pace | None = None) -> RunReport:
     """One batch of a run that was split among workers. Delivered twice, or late, it charges nothing twice."""
+    Environment.objects.check_environment()
     report = RunReport()
     _charge(run, iter([pks]), report=report, on_progress=None, pace=pace)
     return report

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from checkout import states
 from checkout.errors import CheckoutError, InProgress
-from checkout.flows import consequences
+from checkout.flows import announce, consequences
 from checkout.gateway import Answer, Card, Decline, Intent, IntentStatus, Setup
 from checkout.models import Agreement, ChargedModel, Checkout, Customer, PaymentRunItem
 from checkout.notify import facts
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 MONEY = (states.PAYMENT, states.CHARGE, states.PAY_ON_SESSION, states.MANUAL)
 LONGEST = 255
+# Why a payment that was put aside came to its end.
+GIVEN_BACK = "given back"
 Settled = TypeVar("Settled")
 # A checkout under its lock, and the object's other attempts that count.
 Locked = tuple[Checkout, list[Checkout]]
@@ -147,6 +149,30 @@ def release(checkout: Checkout, reason: str) -> bool:
     return moved
 
 
+def close_given_back(checkout: Checkout) -> bool:
+    """End a payment that was put aside, after all of it has been given back at Stripe. True if this call did.
+
+    What it held is told that the attempt came to nothing. A transaction of its own; safe to call twice.
+    """
+    with transaction.atomic(durable=True):
+        locked, _others = _lock(checkout)
+        if locked.succeeded or not locked.quarantine:
+            return False
+        values: dict[str, Any] = {"quarantine": "", "failure": GIVEN_BACK}
+        if locked.failed:
+            Checkout.objects.filter(pk=locked.pk).update(**values, updated=timezone.now())
+        else:
+            held = locked.claim is not None
+            locked.move_to(states.FAIL, claim=None, settled=timezone.now(), ask_after=None, **values)
+            _tell(locked, held=held, decline=None)
+            announce.outcome(locked)
+            _note_outcomes([locked])
+        locked.refresh_from_db()
+    _copy(locked, checkout)
+    logger.warning("settle closed what was given back checkout=%s", checkout.uuid)
+    return True
+
+
 def mismatch(checkout: Checkout, answer: Answer) -> str:
     """Why this is not what the checkout asked for; empty if it is."""
     reasons = []
@@ -235,6 +261,7 @@ def _move(
     if answer is not None and locked.saves_card:
         _record_card(locked, answer, card)
     _tell(locked, held=held, decline=answer.decline if answer is not None else None)
+    announce.outcome(locked)
     return True
 
 

@@ -78,6 +78,8 @@ class Card:
     brand: str
     last4: str
     expiry_date: date | None
+    # whose it is; nobody's any more once it was detached
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,4 +241,5 @@ def card(raw: Any) -> Card:
         brand=(getattr(found, "brand", None) or "").lower(),
         last4=getattr(found, "last4", None) or "",
         expiry_date=expiry,
+        customer_id=_id(getattr(raw, "customer", None)),
     )

@@ -3,8 +3,13 @@
 from typing import Any
 
 from checkout.gateway.answers import Card, CardOnFile, CustomerPage, card, card_on_file
-from checkout.gateway.client import client, translated
+from checkout.gateway.client import NoSuchIntent, client, translated
 from checkout.gateway.payment_intents import PAGE_SIZE
+
+
+class CustomerGone(NoSuchIntent):
+    """The customer has been deleted at Stripe."""
+
 
 DEFAULT = "invoice_settings.default_payment_method"
 
@@ -45,9 +50,12 @@ def retrieve_card(payment_method_id: str) -> Card:
 
 
 def retrieve_card_on_file(customer_id: str) -> CardOnFile:
-    """The card that Stripe has as the customer's default. Raises ``NoSuchIntent`` and the gateway's errors."""
+    """The card that Stripe has as the customer's default. Raises ``CustomerGone`` and the gateway's errors."""
     with translated("retrieve_customer"):
-        return card_on_file(client().v1.customers.retrieve(customer_id, {"expand": [DEFAULT]}))
+        found = client().v1.customers.retrieve(customer_id, {"expand": [DEFAULT]})
+        if getattr(found, "deleted", False):
+            raise CustomerGone(f"retrieve_customer: {customer_id} has been deleted")
+        return card_on_file(found)
 
 
 def list_cards_on_file(*, after: str = "") -> CustomerPage:

@@ -5,6 +5,9 @@ from checkout.models.charged import ChargedModel
 from checkout.models.checkout import Checkout, CheckoutAdditional
 from checkout.models.customer import Customer
 from checkout.models.customer_payment import CustomerPayment
+from checkout.models.dispute import Dispute
+from checkout.models.environment import Environment
+from checkout.models.event import Event
 from checkout.models.instalment import (
     MAIL_TEMPLATE_ON_SESSION_PAYMENT_ANON,
     MAIL_TEMPLATE_ON_SESSION_PAYMENT_AUTH,
@@ -14,6 +17,8 @@ from checkout.models.instalment import (
 from checkout.models.notice import Notice
 from checkout.models.object_plan import ObjectPaymentPlan
 from checkout.models.plan import Agreement, PaymentPlan
+from checkout.models.reconciliation import Difference, Reconciliation
+from checkout.models.refund import Refund
 from checkout.models.run import PaymentRun, PaymentRunItem
 from checkout.models.settings import CheckoutSettings
 from checkout.models.staff_action import StaffAction
@@ -32,6 +37,10 @@ __all__ = [
     "CheckoutState",
     "Customer",
     "CustomerPayment",
+    "Difference",
+    "Dispute",
+    "Environment",
+    "Event",
     "Notice",
     "ObjectPaymentPlan",
     "ObjectPaymentPlanInstalment",
@@ -39,5 +48,7 @@ __all__ = [
     "PaymentPlan",
     "PaymentRun",
     "PaymentRunItem",
+    "Reconciliation",
+    "Refund",
     "StaffAction",
 ]

@@ -169,6 +169,8 @@ class Checkout(StateModel):
     ask_after = models.DateTimeField(null=True, blank=True)
     asked = models.DateTimeField(null=True, blank=True)
     settled = models.DateTimeField(null=True, blank=True)
+    # the start of the last reconciliation that found it at Stripe
+    reconciled = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 

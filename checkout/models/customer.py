@@ -56,7 +56,7 @@ class Customer(models.Model):
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(unique=True)
     customer_id = models.CharField(max_length=255, blank=True, db_index=True)
-    payment_method_id = models.CharField(max_length=255, blank=True)
+    payment_method_id = models.CharField(max_length=255, blank=True, db_index=True)
     refused_payment_method_id = models.CharField(max_length=255, blank=True)
     brand = models.CharField(max_length=30, blank=True)
     last4 = models.CharField(max_length=4, blank=True)

@@ -33,7 +33,7 @@ class InstalmentQuerySet(models.QuerySet["ObjectPaymentPlanInstalment"]):
     """Questions that several rooms ask."""
 
     def due_on(self, today: date) -> "InstalmentQuerySet":
-        """What a payment run of that day charges: no deposits, nothing unresolved, no deleted plan."""
+        """What a payment run of that day charges: no deposits, nothing unresolved, no deleted or paused plan."""
         return self._going_on().filter(Q(state_id=states.PENDING, due__lte=today) | self._retries(today))
 
     def pending_on(self, today: date) -> "InstalmentQuerySet":
@@ -45,16 +45,17 @@ class InstalmentQuerySet(models.QuerySet["ObjectPaymentPlanInstalment"]):
         return self._going_on().filter(self._retries(today))
 
     def _going_on(self) -> "InstalmentQuerySet":
-        return self.filter(deposit=False, object_payment_plan__deleted=False)
+        going_on = self.filter(deposit=False, object_payment_plan__deleted=False)
+        return going_on.filter(object_payment_plan__paused=None)
 
     @staticmethod
     def _retries(today: date) -> Q:
         return Q(state_id=states.FAIL, retry_due__lte=today)
 
     def to_ask(self) -> "InstalmentQuerySet":
-        """Whose customer is wanted by the bank and has not been asked yet, in plans that go on."""
+        """Whose customer is wanted by the bank and has not been asked yet, in plans that go on and are not paused."""
         wanted = self.filter(state_id=states.PAY_ON_SESSION, customer_asked=None)
-        return wanted.filter(object_payment_plan__deleted=False)
+        return wanted.filter(object_payment_plan__deleted=False, object_payment_plan__paused=None)
 
     def with_plan(self) -> "InstalmentQuerySet":
         """With plan, customer and state in the same query."""
@@ -235,6 +236,12 @@ class ObjectPaymentPlanInstalment(ChargedModel):
         target = self.object_payment_plan.content_object
         if target is not None:
             target.checkout_fail(due=due or self.due)
+
+    def checkout_refund(self, refund: Any) -> None:
+        """Money was given back, or came back from the bank: passed on to the plan's object, if it wants to hear."""
+        heard = getattr(self.object_payment_plan.content_object, "checkout_refund", None)
+        if heard is not None:
+            heard(refund)
 
     def checkout_success_url(self, checkout_uuid: UUID) -> str:
         """The object's own."""

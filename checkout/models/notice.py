@@ -31,6 +31,9 @@ class Notice(StateModel):
     CARD_WANTED: ClassVar[str] = "card_wanted"
     CARD_EXPIRING: ClassVar[str] = "card_expiring"
     AUTHORISE: ClassVar[str] = "authorise"
+    DISPUTE: ClassVar[str] = "dispute"
+    DISPUTE_CLOSED: ClassVar[str] = "dispute_closed"
+    REFUND_FAILED: ClassVar[str] = "refund_failed"
 
     KINDS: ClassVar[dict[str, str]] = {
         QUARANTINE: gettext_noop("Payment put aside (to staff)"),
@@ -39,6 +42,9 @@ class Notice(StateModel):
         CARD_WANTED: gettext_noop("Another card is needed"),
         CARD_EXPIRING: gettext_noop("The card expires soon"),
         AUTHORISE: gettext_noop("Authorise a payment"),
+        DISPUTE: gettext_noop("Payment disputed (to staff)"),
+        DISPUTE_CLOSED: gettext_noop("Dispute closed (to staff)"),
+        REFUND_FAILED: gettext_noop("Refund failed (to staff)"),
     }
 
     kind = models.CharField(max_length=40)

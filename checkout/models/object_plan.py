@@ -90,6 +90,7 @@ class ObjectPaymentPlan(models.Model):
     total = models.DecimalField(max_digits=14, decimal_places=3)
     currency = models.CharField(max_length=3)
     deleted = models.BooleanField(default=False)
+    paused = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 

@@ -19,6 +19,10 @@ class StaffAction(models.Model):
     CHARGE_CUSTOMER: ClassVar[str] = "charge_customer"
     ASK_AGAIN: ClassVar[str] = "ask_again"
     SEND_AGAIN: ClassVar[str] = "send_again"
+    REFUND: ClassVar[str] = "refund"
+    PAUSE_PLAN: ClassVar[str] = "pause_plan"
+    RESUME_PLAN: ClassVar[str] = "resume_plan"
+    REPLAY_EVENT: ClassVar[str] = "replay_event"
     ADD_TEMPLATE: ClassVar[str] = "add_template"
     CHANGE_TEMPLATE: ClassVar[str] = "change_template"
     RETIRE_TEMPLATE: ClassVar[str] = "retire_template"
@@ -30,6 +34,10 @@ class StaffAction(models.Model):
         CHARGE_CUSTOMER: gettext_noop("Charged the customer"),
         ASK_AGAIN: gettext_noop("Mailed the customer a new link"),
         SEND_AGAIN: gettext_noop("Sent the mail again"),
+        REFUND: gettext_noop("Gave money back"),
+        PAUSE_PLAN: gettext_noop("Paused the plan"),
+        RESUME_PLAN: gettext_noop("Went on with the plan"),
+        REPLAY_EVENT: gettext_noop("Worked the event again"),
         ADD_TEMPLATE: gettext_noop("Made the template"),
         CHANGE_TEMPLATE: gettext_noop("Changed the template"),
         RETIRE_TEMPLATE: gettext_noop("Retired the template"),

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.conf import settings
-from checkout.models import Checkout, Customer, Notice, ObjectPaymentPlanInstalment
+from checkout.models import Checkout, Customer, Dispute, Notice, ObjectPaymentPlanInstalment, Refund
 from checkout.notify import outbox, truth
 
 
@@ -120,6 +120,61 @@ def on_session_payment(part: ObjectPaymentPlanInstalment, *, template: str, aske
         recipients=[part.customer.email],
     )
     return notice
+
+
+def refund_failed(refund: Refund) -> None:
+    """Tell the staff, once, that a refund did not reach the customer, also one that had looked well."""
+    _to_staff(
+        Notice.REFUND_FAILED,
+        str(refund.uuid),
+        refund.checkout,
+        subject=f"Refund failed: checkout {refund.checkout_id}",
+        body=(
+            f"A refund did not reach the customer.\n\n"
+            f"Checkout: {refund.checkout.uuid}\nRefund: {refund.refund_id or '(none at Stripe)'}\n"
+            f"Amount: {refund.amount} {refund.currency}\nReason: {refund.failure or 'not told'}\n\n"
+            f"The money is with you again. Give it back in another way, or once more.\n"
+        ),
+    )
+
+
+def disputed(dispute: Dispute) -> None:
+    """Tell the staff, once each time it opens, that a payment is contested, and until when an answer counts."""
+    due_by = f"{dispute.due_by:%d %B %Y, %H:%M %Z}" if dispute.due_by else "not told"
+    _to_staff(
+        Notice.DISPUTE,
+        f"{dispute.dispute_id}:{dispute.stripe_status if dispute.stripe_status.startswith('appeal') else ''}"[:100],
+        dispute.checkout,
+        subject=f"Payment disputed: checkout {dispute.checkout_id}",
+        body=(
+            f"{'A bank asks about a payment' if dispute.is_inquiry else 'A cardholder disputes a payment'}.\n\n"
+            f"Checkout: {dispute.checkout.uuid}\nDispute: {dispute.dispute_id}\n"
+            f"Amount: {dispute.amount} {dispute.currency}\nReason: {dispute.reason}\nAnswer by: {due_by}\n\n"
+            f"Answer it in Stripe's dashboard. If the payment is part of a plan, nothing further is charged for "
+            f"that plan by itself until you say so.\n"
+        ),
+    )
+
+
+def dispute_closed(dispute: Dispute) -> None:
+    """Tell the staff, once for each outcome, how a dispute ended."""
+    _to_staff(
+        Notice.DISPUTE_CLOSED,
+        f"{dispute.dispute_id}:{dispute.state}"[:100],
+        dispute.checkout,
+        subject=f"Dispute {dispute.state}: checkout {dispute.checkout_id}",
+        body=(
+            f"A dispute has been decided: {dispute.state}.\n\n"
+            f"Checkout: {dispute.checkout.uuid}\nDispute: {dispute.dispute_id}\n"
+            f"Amount: {dispute.amount} {dispute.currency}\n\n"
+            f"If the payment is part of a plan, that plan is still paused: go on with it, or stop it.\n"
+        ),
+    )
+
+
+def _to_staff(kind: str, key: str, checkout: Checkout, *, subject: str, body: str) -> None:
+    """Sent by ``send_notices``, within minutes."""
+    _once(Notice(kind=kind, key=key, subject=subject, body=body, recipients=settings.notify_emails, checkout=checkout))
 
 
 def _once(*notices: Notice) -> None:

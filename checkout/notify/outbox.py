@@ -18,7 +18,8 @@ from django.utils.crypto import salted_hmac
 
 from checkout import states
 from checkout.conf import settings
-from checkout.models import Notice
+from checkout.errors import CheckoutError
+from checkout.models import Environment, Notice
 from checkout.notify import letters, truth
 from checkout.notify.guard import tried
 from checkout.notify.wire import Line, Verdict, in_short
@@ -58,7 +59,7 @@ def send(notice_pk: int, *, line: Line | None = None) -> bool:
     it, and no lock is held meanwhile. May be called twice, and by many processes. What the mail server or a template
     does wrong is no error here: the notice waits for ``send_unsent``. ``line``: a connection to share.
     """
-    if not _claim(notice_pk):
+    if not _belongs_here() or not _claim(notice_pk):
         return False
     notice = Notice.objects.select_related(*RELATED).get(pk=notice_pk)
     ready, error = tried(lambda: _prepare(notice))
@@ -84,8 +85,10 @@ def send_unsent(*, limit: int | None = None, kind: str = "", line: Line | None =
     """Send what is due, the oldest first: what is new, was refused, or left by a dead process; how many were sent.
 
     At most ``limit`` notices are tried, of one ``kind`` where it is given. Many processes may call it at once: each
-    claims one notice at a time. It ends early when the mail server is away. Not inside a transaction.
+    claims one notice at a time. It ends early when the mail server is away. Not inside a transaction. Raises
+    ``WrongEnvironment`` in a copy of the database, where nobody may be mailed.
     """
+    Environment.objects.check_environment()
     _take_back()
     sent = 0
     with nullcontext(line) if line is not None else Line() as shared:
@@ -95,6 +98,16 @@ def send_unsent(*, limit: int | None = None, kind: str = "", line: Line | None =
                 break
             sent += send(pk, line=shared)
     return sent
+
+
+def _belongs_here() -> bool:
+    """A copy of the database mails nobody. Stripe may be away, too, when it has to say whose account it is: later."""
+    try:
+        Environment.objects.check_environment()
+    except CheckoutError as error:
+        logger.error("notify sends nothing: %s", error)
+        return False
+    return True
 
 
 def try_again(notice: Notice) -> bool:

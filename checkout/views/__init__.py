@@ -9,6 +9,7 @@ from checkout.views.outcome import CheckoutFailMixin, CheckoutSuccessMixin
 from checkout.views.pages import limited, refused
 from checkout.views.staff.charge import CustomerChargeCreateView
 from checkout.views.start import start_checkout
+from checkout.views.webhook import stripe_webhook
 
 __all__ = [
     "CheckoutFailMixin",
@@ -23,4 +24,5 @@ __all__ = [
     "refused",
     "remember_checkout",
     "start_checkout",
+    "stripe_webhook",
 ]

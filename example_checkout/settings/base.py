@@ -89,6 +89,8 @@ CONTENT_SECURITY_POLICY = content_security_policy()
 
 STRIPE_PUBLISH_KEY = os.environ.get("STRIPE_PUBLISH_KEY", "")
 STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+# From `manage.py checkout_webhook_endpoint`; two of them, with a space between, while one is rolled.
+CHECKOUT_WEBHOOK_SECRETS = os.environ.get("CHECKOUT_WEBHOOK_SECRETS", "").split()
 STRIPE_CAPTION = "Kiln & Loom"
 CHECKOUT_CURRENCY = "GBP"
 CHECKOUT_BASE_URL = os.environ.get("CHECKOUT_BASE_URL", "")
