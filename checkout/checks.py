@@ -162,7 +162,7 @@ def check_mail(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 @register()
 def check_webhook(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """W004: the webhook is mounted and refuses everything; W005: a signing secret is none; E010: events kept too short."""
+    """W004: the webhook refuses everything; W005: a signing secret is none; E010: events would be kept too short."""
     from checkout.views import stripe_webhook
 
     found: list[CheckMessage] = []

@@ -9,7 +9,6 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from checkout import gateway
 from checkout.conf import settings
 from checkout.errors import WrongEnvironment
 
@@ -53,7 +52,7 @@ class EnvironmentManager(models.Manager["Environment"]):
             return
         known = self.first()
         if known is None:
-            account = gateway.retrieve_account_id()
+            account = _account_id()
             # of two processes at once one is first, and the other is compared with it
             known, _created = self.get_or_create(
                 pk=Environment.ONLY,
@@ -71,7 +70,7 @@ class EnvironmentManager(models.Manager["Environment"]):
     def adopt(self) -> "Environment":
         """On purpose: from now on this database belongs here. Asks Stripe for its account; raises its errors."""
         here = surroundings()
-        account = gateway.retrieve_account_id()
+        account = _account_id()
         values = {
             "account_id": account,
             "livemode": here.livemode,
@@ -89,6 +88,13 @@ class EnvironmentManager(models.Manager["Environment"]):
         here = surroundings()
         known = self.first()
         return known.difference(here) if known is not None else ""
+
+
+def _account_id() -> str:
+    # late: setting up a site must not import what speaks to Stripe
+    from checkout import gateway
+
+    return gateway.retrieve_account_id()
 
 
 def forget() -> None:
@@ -136,7 +142,7 @@ class Environment(models.Model):
         """Raise ``WrongEnvironment`` if this is not where the database belongs. Asks Stripe if the key is a new one."""
         found = self.difference(here)
         if not found and not constant_time_compare(self.key, here.key):
-            account = gateway.retrieve_account_id()
+            account = _account_id()
             if account != self.account_id:
                 found = f"it is for the Stripe account {self.account_id}, and the key is of {account}"
             else:

@@ -22,14 +22,21 @@ from checkout.models import (
     CheckoutState,
     Customer,
     CustomerPayment,
+    Difference,
+    Dispute,
+    Environment,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    Reconciliation,
+    Refund,
     StaffAction,
 )
+from checkout.models.environment import surroundings
 
 
 class CheckoutActionFactory(factory.django.DjangoModelFactory):
@@ -234,6 +241,86 @@ class CustomerPaymentFactory(factory.django.DjangoModelFactory):
     amount = Decimal("12.50")
     currency = factory.LazyFunction(lambda: settings.currency)
     description = "A broken loom"
+
+
+class RefundFactory(factory.django.DjangoModelFactory):
+    """Given back in whole: ``RefundFactory(checkout=checkout)``, or ``checkout__content_object`` must be given."""
+
+    class Meta:
+        model = Refund
+
+    checkout = factory.SubFactory(CheckoutFactory, state_id=states.SUCCESS)
+    refund_id = factory.Sequence(lambda number: f"re_{number}")
+    amount = factory.SelfAttribute("checkout.total")
+    currency = factory.SelfAttribute("checkout.currency")
+    state = states.SUCCESS
+    settled = factory.LazyFunction(timezone.now)
+
+
+class DisputeFactory(factory.django.DjangoModelFactory):
+    """Just opened, for all of a payment: ``checkout``, or ``checkout__content_object``, must be given."""
+
+    class Meta:
+        model = Dispute
+
+    dispute_id = factory.Sequence(lambda number: f"du_{number}")
+    checkout = factory.SubFactory(CheckoutFactory, state_id=states.SUCCESS)
+    amount = factory.SelfAttribute("checkout.total")
+    currency = factory.SelfAttribute("checkout.currency")
+    reason = "fraudulent"
+    stripe_status = "needs_response"
+    due_by = factory.LazyFunction(lambda: timezone.now() + datetime.timedelta(days=9))
+    opened = factory.LazyFunction(timezone.now)
+
+
+class EventFactory(factory.django.DjangoModelFactory):
+    """One that has just come and waits to be worked."""
+
+    class Meta:
+        model = Event
+
+    event_id = factory.Sequence(lambda number: f"evt_{number}")
+    type = "payment_intent.succeeded"
+    stripe_object_id = factory.Sequence(lambda number: f"pi_{number}")
+    happened = factory.LazyFunction(timezone.now)
+
+
+class ReconciliationFactory(factory.django.DjangoModelFactory):
+    """One of the last 35 days that has just come to its end, and found nothing."""
+
+    class Meta:
+        model = Reconciliation
+
+    since = factory.LazyFunction(lambda: timezone.now() - datetime.timedelta(days=35))
+    until = factory.LazyFunction(timezone.now)
+    finished = factory.LazyFunction(timezone.now)
+
+
+class DifferenceFactory(factory.django.DjangoModelFactory):
+    """A payment at Stripe that is not recorded."""
+
+    class Meta:
+        model = Difference
+
+    reconciliation = factory.SubFactory(ReconciliationFactory)
+    kind = Difference.NOT_RECORDED
+    stripe_id = factory.Sequence(lambda number: f"pi_{number}")
+    ours = "pending"
+    theirs = "succeeded"
+
+
+class EnvironmentFactory(factory.django.DjangoModelFactory):
+    """The one row: of the simulator's account, and of the settings of now."""
+
+    class Meta:
+        model = Environment
+        django_get_or_create = ("id",)
+
+    id = Environment.ONLY
+    account_id = "acct_1SimulatedShop000"
+    livemode = False
+    site = factory.LazyFunction(lambda: settings.environment)
+    key = factory.LazyFunction(lambda: surroundings().key)
 
 
 class StaffActionFactory(factory.django.DjangoModelFactory):

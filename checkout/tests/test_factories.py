@@ -31,6 +31,8 @@ def test_every_model_has_a_factory_that_makes_a_valid_row(model: Any) -> None:
     prefix = {
         "Agreement": "checkout__content_object",
         "Checkout": "content_object",
+        "Dispute": "checkout__content_object",
+        "Refund": "checkout__content_object",
         "CheckoutAdditional": "checkout__content_object",
         "ObjectPaymentPlan": "content_object",
         "ObjectPaymentPlanInstalment": "object_payment_plan__content_object",

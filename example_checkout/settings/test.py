@@ -17,6 +17,7 @@ STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
 CHECKOUT_STRIPE_HTTP_CLIENT = "checkout.simulator.client.default_client"
 CHECKOUT_BASE_URL = "http://testserver"
 
+CHECKOUT_WEBHOOK_SECRETS = ["whsec_simulator"]
 # An event is worked before the webhook answers; tests that want a worker say so.
 CHECKOUT_EVENT_WORKER = False
 CELERY_TASK_ALWAYS_EAGER = True
