@@ -62,16 +62,19 @@ def left(checkout: Checkout) -> Left:
 
     Asks Stripe only about a payment that was put aside: what has come may be something else than was asked for.
     """
+    taken = _taken(checkout)
+    return Left(amount=taken.amount - checkout.refunds.given_back(), currency=taken.currency)
+
+
+def _taken(checkout: Checkout) -> Left:
     if checkout.action_id not in TAKEN or not checkout.payment_intent_id:
         raise NotPayable(f"Checkout {checkout.pk} took no money through Stripe: there is nothing to give back.")
     if checkout.succeeded and checkout.total is not None:
-        taken, currency = checkout.total, checkout.currency
-    elif checkout.quarantine:
+        return Left(amount=checkout.total, currency=checkout.currency)
+    if checkout.quarantine:
         found = gateway.retrieve_payment_intent(checkout.payment_intent_id)
-        taken, currency = found.amount_received, found.currency
-    else:
-        raise NotPayable(f"Checkout {checkout.pk} is {checkout.state_id}: nothing has been paid by it.")
-    return Left(amount=taken - checkout.refunds.given_back(), currency=currency)
+        return Left(amount=found.amount_received, currency=found.currency)
+    raise NotPayable(f"Checkout {checkout.pk} is {checkout.state_id}: nothing has been paid by it.")
 
 
 def give_back(
@@ -86,10 +89,10 @@ def give_back(
     Environment.objects.check_environment()
     if reason and reason not in REASONS:
         raise NotPayable(f"{reason[:50]!r} is no reason that Stripe knows: {', '.join(REASONS)}.")
-    # before the lock, because it may ask Stripe; the sum is compared under it
-    currency = left(checkout).currency
-    amount = money.check_positive(amount, currency)
-    refund, created = _claim(checkout, amount=amount, currency=currency, user=user, uuid=uuid, reason=reason, note=note)
+    # before the lock, because it may ask Stripe; what was given back is summed up under it
+    taken = _taken(checkout)
+    amount = money.check_positive(amount, taken.currency)
+    refund, created = _claim(checkout, taken, amount=amount, user=user, uuid=uuid, reason=reason, note=note)
     if not created:
         # a double click, or the page sent again: what became of the first one counts
         return refund
@@ -101,17 +104,21 @@ def give_back(
     except StripeUnreachable as error:
         logger.warning("refund unknown refund=%s error=%s", refund.uuid, error)
         return refund
-    keep(answer)
+    try:
+        # if the host's own code raises, nothing is recorded, and the next pass of resolve() tries again
+        guarded(checkout, lambda: keep(answer))
+    except CheckoutError as error:
+        # recorded, and Stripe could not be asked whether that closes a payment put aside: its event does it
+        logger.warning("refund not concluded refund=%s error=%s", refund.uuid, error)
     refund.refresh_from_db()
     return refund
 
 
 def _claim(
-    checkout: Checkout, *, amount: Decimal, currency: str, user: "User", uuid: UUID, reason: str, note: str
+    checkout: Checkout, taken: Left, *, amount: Decimal, user: "User", uuid: UUID, reason: str, note: str
 ) -> tuple[Refund, bool]:
     """The row and its key, on disk before Stripe is asked; never more in all than was paid."""
-    # a payment that was put aside is asked about once more, now, and not under the lock
-    taken = left(checkout).amount + checkout.refunds.given_back()
+    currency = taken.currency
     who: Any = user if user is not None and user.is_authenticated else None
     with transaction.atomic(durable=True):
         locked = Checkout.objects.select_for_update().get(pk=checkout.pk)
@@ -120,7 +127,7 @@ def _claim(
             if known.checkout_id != locked.pk:
                 raise NotPayable(f"The key {uuid} is of a refund of another payment.")
             return known, False
-        rest = taken - locked.refunds.given_back()
+        rest = taken.amount - locked.refunds.given_back()
         if amount > rest:
             raise NotPayable(
                 f"Checkout {locked.pk}: {amount} {currency} is more than the {rest} {currency} that are left.",
