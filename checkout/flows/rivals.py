@@ -10,14 +10,16 @@ from checkout import gateway, states
 from checkout.errors import AlreadySettled, CheckoutError, InProgress
 from checkout.flows import customer, sign_up
 from checkout.flows.settle import close, settle
-from checkout.models import Checkout
+from checkout.models import Checkout, Environment
 
 
 def abandon(checkout: Checkout) -> bool:
     """Close an open attempt for good: cancelled at Stripe *first*, then failed. Settles it instead if it was paid.
 
-    Raises ``InProgress`` for a charge of which nobody knows yet what became of it, and the gateway's errors.
+    Raises ``InProgress`` for a charge of which nobody knows yet what became of it, ``WrongEnvironment`` in a copy of
+    the database, which must not cancel what the original has open, and the gateway's errors.
     """
+    Environment.objects.check_environment()
     if checkout.setup_intent_id:
         return sign_up.abandon(checkout)
     if checkout.is_charge and checkout.state_id == states.REQUEST:
