@@ -18,7 +18,7 @@ help:
 	@echo "make test    the test suite on SQLite and on PostgreSQL (DATABASE_URL, else an embedded server), with a browser"
 	@echo "make proofs  thousands of charges by many processes, some of them killed; with Redis and RabbitMQ where there are any"
 	@echo "make statemachine  2,000 lives of a shop with payment plans (EXAMPLES=2000), on SQLite in memory"
-	@echo "make lint    ruff; make types: mypy; make docs: docs/_build/html; make bench: the benchmarks"
+	@echo "make lint    ruff and bandit; make types: mypy; make docs: docs/_build/html; make bench: the benchmarks"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; try: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -60,6 +60,7 @@ statemachine: $(DEV_STAMP)
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit -q -r -c pyproject.toml checkout example_checkout
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .
@@ -75,4 +76,4 @@ bench: $(DEV_STAMP)
 	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf $(VENV) .demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bench .demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache

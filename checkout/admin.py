@@ -14,12 +14,18 @@ from checkout.models import (
     CheckoutSettings,
     Customer,
     CustomerPayment,
+    Difference,
+    Dispute,
+    Environment,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    Reconciliation,
+    Refund,
     StaffAction,
 )
 
@@ -157,6 +163,63 @@ class PaymentRunItemAdmin(ReadOnlyAdmin):
     list_filter = ("outcome", "currency")
     list_select_related = ("payment_run", "instalment")
     search_fields = ("=checkout__uuid", "instalment__object_payment_plan__customer__email")
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin):
+    """What was given back, by staff or at Stripe."""
+
+    list_display = ("created", "amount", "currency", "state", "reason", "refund_id", "user", "failure", "settled")
+    list_filter = ("state", "reason", "by_staff", "currency")
+    list_select_related = ("user",)
+    search_fields = ("=uuid", "=refund_id", "=checkout__uuid", "=checkout__payment_intent_id")
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    """What cardholders contest."""
+
+    list_display = (
+        *("opened", "amount", "currency", "state", "stripe_status"),
+        *("reason", "due_by", "dispute_id", "closed"),
+    )
+    list_filter = ("state", "is_inquiry", "reason", "currency")
+    search_fields = ("=dispute_id", "=checkout__uuid", "=checkout__payment_intent_id")
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """What Stripe told us. The traceback, which shows code, is on the staff's page for those who may see it."""
+
+    list_display = ("type", "state", "event_id", "stripe_object_id", "source", "tries", "created", "last_error")
+    list_filter = ("state", "source", "type")
+    search_fields = ("=event_id", "=stripe_object_id")
+    exclude = ("traceback",)
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(ReadOnlyAdmin):
+    """Comparisons of the books."""
+
+    list_display = ("created", "since", "until", "intents", "refunds", "plans", "foreign", "differences", "finished")
+
+
+@admin.register(Difference)
+class DifferenceAdmin(ReadOnlyAdmin):
+    """What they found."""
+
+    list_display = ("reconciliation", "kind", "stripe_id", "ours", "theirs", "detail")
+    list_filter = ("kind",)
+    list_select_related = ("reconciliation",)
+    search_fields = ("=stripe_id", "=checkout__uuid")
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(ReadOnlyAdmin):
+    """Where the database belongs; the command ``checkout_environment`` changes it."""
+
+    list_display = ("account_id", "livemode", "site", "adopted", "created", "updated")
+    exclude = ("key",)
 
 
 @admin.register(CheckoutSettings)

@@ -10,8 +10,10 @@ from uuid import UUID
 class Payable(Protocol):
     """What ``checkout`` asks of a host's model. ``checkout.tests.helper.check_checkout(obj)`` tests it.
 
-    Optional beside these: ``checkout_contact`` (the person, for rules about accounts) and ``checkout_currency``
-    (an ISO code; else ``CHECKOUT_CURRENCY``).
+    Optional beside these: ``checkout_contact`` (the person, for rules about accounts), ``checkout_currency`` (an ISO
+    code; else ``CHECKOUT_CURRENCY``), ``checkout_language`` and ``checkout_payment_plan``; and the method
+    ``checkout_refund(refund)``: record that money was given back, or (``refund.state`` is ``fail``) that a refund came
+    back from the bank. It runs in the transaction that records it: raising undoes both.
     """
 
     pk: Any

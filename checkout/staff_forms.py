@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout import money
 from checkout.errors import CheckoutError
 from checkout.models import CustomerPayment, PaymentPlan
+from checkout.models.refund import REASONS
 from checkout.templatetags.checkout_tags import checkout_amount
 
 
@@ -104,3 +105,46 @@ def _why_not(amount: Decimal, currency: str) -> str:
         said = str(_("The smallest amount that a card can be charged is %(amount)s."))
         return said % {"amount": checkout_amount(least, currency)}
     return str(_("It is more than a card can be charged at once."))
+
+
+class RefundForm(forms.Form):
+    """How much of a payment is given back, checked against ``left`` (in ``currency``) without asking anybody.
+
+    ``uuid`` travels with the form, so that a page that is sent again, however late, is the same refund.
+    """
+
+    amount = forms.DecimalField(label=_("amount"), localize=True, max_digits=14)
+    reason = forms.ChoiceField(
+        label=_("reason"),
+        required=False,
+        choices=[("", _("Not said")), *((slug, _(words)) for slug, words in REASONS.items())],
+        help_text=_("Stripe is told. “Fraud” also puts the card and the address on your block lists at Stripe."),
+    )
+    note = forms.CharField(
+        label=_("note"), required=False, max_length=200, help_text=_("For your colleagues: nobody else reads it.")
+    )
+    uuid = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, left: Decimal, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left, self.currency = left, currency
+        self.fields["amount"].widget.attrs.update(inputmode="decimal", autocomplete="off")
+        self.fields["note"].widget.attrs.update(autocomplete="off")
+
+    def clean_amount(self) -> Decimal:
+        """Some of what is left, in the units of its currency."""
+        amount: Decimal = self.cleaned_data["amount"]
+        unit = money.smallest_unit(self.currency)
+        if amount <= 0:
+            raise ValidationError(_("It must be more than nothing."))
+        if amount % unit:
+            said = _("%(currency)s has no amounts smaller than %(unit)s.")
+            raise ValidationError(said, params={"currency": self.currency, "unit": unit})
+        if amount > self.left:
+            most = checkout_amount(self.left, self.currency)
+            raise ValidationError(_("No more than %(amount)s can be given back."), params={"amount": most})
+        return amount
+
+    def clean_note(self) -> str:
+        """One line."""
+        return " ".join(str(self.cleaned_data["note"]).split())

@@ -4,14 +4,20 @@ from django.urls import path
 
 from checkout.views.staff import (
     actions,
+    books,
     charge,
+    checkout_page,
     checkouts,
     customers,
+    disputes,
+    events,
     mail,
     payment_actions,
     plan_templates,
     plans,
     record_list,
+    refund_list,
+    refunds,
     runs,
     work,
 )
@@ -25,6 +31,11 @@ urlpatterns = [
     path("", checkouts.CheckoutListView.as_view(), name="checkout.list"),
     path("work/", work.WorkView.as_view(), name="checkout.work"),
     path("audit/", checkouts.CheckoutAuditListView.as_view(), name="checkout.list.audit"),
+    # one payment, and what was given back
+    path("checkout/<int:pk>/", checkout_page.CheckoutView.as_view(), name="checkout.checkout"),
+    path("checkout/<int:pk>/refund/", refunds.CheckoutRefundView.as_view(), name="checkout.refund"),
+    path("refund/", refund_list.RefundListView.as_view(), name="checkout.refund.list"),
+    path("dispute/", disputes.DisputeListView.as_view(), name="checkout.dispute.list"),
     # the plans of customers
     path(f"{OBJECT_PLAN}/", plans.ObjectPaymentPlanListView.as_view(), name="checkout.object.payment.plan.list"),
     path(
@@ -42,6 +53,16 @@ urlpatterns = [
         f"{OBJECT_PLAN}/<int:pk>/delete/",
         actions.ObjectPaymentPlanDeleteView.as_view(),
         name="checkout.object.payment.plan.delete",
+    ),
+    path(
+        f"{OBJECT_PLAN}/<int:pk>/pause/",
+        disputes.ObjectPaymentPlanPauseView.as_view(),
+        name="checkout.object.payment.plan.pause",
+    ),
+    path(
+        f"{OBJECT_PLAN}/<int:pk>/resume/",
+        disputes.ObjectPaymentPlanResumeView.as_view(),
+        name="checkout.object.payment.plan.resume",
     ),
     path(
         f"{INSTALMENT}/",
@@ -85,6 +106,12 @@ urlpatterns = [
     path("mail/preview/", mail.MailPreviewListView.as_view(), name="checkout.mail.preview.list"),
     path(f"{PREVIEW}/", mail.MailPreviewView.as_view(), name="checkout.mail.preview"),
     path(f"{PREVIEW}/html/", mail.MailPreviewFrameView.as_view(), name="checkout.mail.preview.html"),
+    # what Stripe told us, and whether the books agree
+    path("event/", events.EventListView.as_view(), name="checkout.event.list"),
+    path("event/<int:pk>/", events.EventView.as_view(), name="checkout.event"),
+    path("event/<int:pk>/replay/", events.EventReplayView.as_view(), name="checkout.event.replay"),
+    path("reconciliation/", books.ReconciliationListView.as_view(), name="checkout.reconciliation.list"),
+    path("reconciliation/<int:pk>/", books.ReconciliationView.as_view(), name="checkout.reconciliation"),
     path("staff/action/", record_list.StaffActionListView.as_view(), name="checkout.staff.action.list"),
     # the plans that are offered
     path("payment/plan/", plan_templates.PaymentPlanListView.as_view(), name="checkout.payment.plan.list"),

@@ -4,9 +4,10 @@ Everything that it writes is kept in ``.demo``; delete that folder to start afre
 """
 
 import os
+import secrets
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from honcho.manager import Manager
 from honcho.printer import Printer
 
+from checkout.gateway import EVENT_TYPES
 from example_checkout.embedded import postgres
 
 HOST = "127.0.0.1"
@@ -31,6 +33,7 @@ BANNER = """
     4000 0566 5566 5556   Visa debit            5555 5555 5555 4444   Mastercard
     4000 0582 6000 0005   UK debit card
     4000 0000 0000 9995   is declined: not enough money
+    4000 0000 0000 0259   pays, and is disputed at once
     4000 0082 6000 3178   can be saved for instalments, then has not enough money
     4000 0000 0000 0341   can be saved for instalments, then every charge fails
 """
@@ -55,7 +58,7 @@ def port(name: str, default: int) -> int:
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
     """Run one management command of the example site and return what it printed."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603  # nosec B603
         [sys.executable, "manage.py", *arguments],
         cwd=TOP,
         env=environment,
@@ -79,12 +82,13 @@ def wait_and_tell(site: int, users: str) -> None:
         time.sleep(0.1)
 
 
-def processes(site: int, stripe: int) -> dict[str, str]:
-    """Return the commands to run side by side, by name."""
+def processes(site: int, stripe: int, secret: str) -> dict[str, str]:
+    """Return the commands to run side by side, by name; ``secret`` signs what the simulator tells the site."""
     python = f'"{sys.executable}"'
     celery = f"{python} -m celery --quiet --app example_checkout.celery"
     return {
-        "stripe": f"{python} -m checkout.simulator --listen {HOST}:{stripe} --data .demo/stripe.db",
+        "stripe": f"{python} -m checkout.simulator --listen {HOST}:{stripe} --data .demo/stripe.db"
+        f" --webhook http://{HOST}:{site}/stripe/webhook/={secret} --webhook-events {','.join(EVENT_TYPES)}",
         "site": f"{python} manage.py runserver --noreload {HOST}:{site}",
         "worker": f"{celery} worker --loglevel ERROR --concurrency 1 --pool solo",
         "beat": f"{celery} beat --loglevel ERROR --schedule .demo/celerybeat --pidfile=",
@@ -96,7 +100,8 @@ def supervise(environment: dict[str, str], site: int, stripe: int, users: str) -
     # A closed terminal is a way to stop, too; honcho itself listens for the two others.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     manager = Manager(Printer(sys.stdout))
-    for name, command in processes(site, stripe).items():
+    commands = processes(site, stripe, environment["CHECKOUT_WEBHOOK_SECRETS"])
+    for name, command in commands.items():
         manager.add_process(name, command, env=environment, cwd=str(TOP))
     threading.Thread(target=wait_and_tell, args=(site, users), daemon=True).start()
     manager.loop()
@@ -111,6 +116,7 @@ def main() -> int:
     with postgres(DATA / "postgres", keep=True) as url:
         environment = {
             **os.environ,
+            "CHECKOUT_WEBHOOK_SECRETS": f"whsec_{secrets.token_hex(16)}",
             "DATABASE_URL": url,
             "DEMO_PORT": str(site),
             "DEMO_STRIPE_PORT": str(stripe),

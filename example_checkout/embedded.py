@@ -5,7 +5,7 @@
 """
 
 import os
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import warnings
@@ -48,7 +48,7 @@ def main(command: list[str]) -> int:
         print("Usage: python -m example_checkout.embedded COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
     with database_url() as url:
-        return subprocess.call(command, env={**os.environ, "DATABASE_URL": url})  # noqa: S603
+        return subprocess.call(command, env={**os.environ, "DATABASE_URL": url})  # noqa: S603  # nosec B603
 
 
 if __name__ == "__main__":

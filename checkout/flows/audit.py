@@ -56,7 +56,8 @@ def failed_checkouts(*, days: int = 90, fix: bool = False, now: datetime | None 
             logger.error("audit unknown intent checkout=%s intent=%s", checkout.uuid, checkout.intent_id)
             continue
         if intent.succeeded and not is_given_back(checkout):
-            fixed = fix and _settle(checkout, intent)
+            # what is being given back is not recorded as paid
+            fixed = fix and not checkout.refunds.given_back() and _settle(checkout, intent)
             if not fixed:
                 put_aside(checkout)
             report.findings.append(Finding(checkout=checkout, intent=intent, fixed=fixed))

@@ -238,12 +238,25 @@ def ask_again(checkout: Checkout, *, now: datetime) -> Intent | None:
     """Repeat a charge whose answer was lost, under its key; None if it has been settled or released meanwhile.
 
     Only if ``may_ask_again``. That it is asked is on disk first: whoever would release it as never asked for
-    (``release``) then leaves it to us.
+    (``release``) then leaves it to us. Raises ``WrongEnvironment`` in a copy of the database.
     """
+    Environment.objects.check_environment()
     if not Checkout.objects.filter(pk=checkout.pk, state_id=states.REQUEST).update(asked=now):
         return None
     checkout.asked = now
     return gateway.charge(request_for(checkout))
+
+
+def is_answered_by(checkout: Checkout, intent: Intent) -> bool:
+    """Whether an intent that was found by our uuid is what became of ``checkout``.
+
+    Metadata can be typed by anybody with the dashboard: it counts only where all else is what we asked for. Otherwise
+    an intent made and cancelled there would end a charge that is under way, and the next run would charge it again.
+    """
+    if checkout.payment_intent_id:
+        return intent.id == checkout.payment_intent_id
+    asked = (str(checkout.uuid), checkout.stripe_customer_id, checkout.total, checkout.currency)
+    return (intent.checkout_uuid, intent.customer_id, intent.amount, intent.currency) == asked
 
 
 def conclude(checkout: Checkout, answer: Intent) -> bool | None:

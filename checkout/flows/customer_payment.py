@@ -11,7 +11,7 @@ from checkout import money, states
 from checkout.errors import InProgress, NotPayable
 from checkout.flows import charge as charge_flow
 from checkout.flows.record import record
-from checkout.models import Customer, CustomerPayment, StaffAction
+from checkout.models import Customer, CustomerPayment, Environment, StaffAction
 
 if TYPE_CHECKING:
     from checkout.models.checkout import User
@@ -29,6 +29,8 @@ def charge(
         raise NotPayable("Say what the payment is for: the customer reads it.")
     if reason := charge_flow.why_not_card(customer):
         raise NotPayable(f"{customer} cannot be charged: {reason}.", customer_message=charge_flow.SENTENCES[reason])
+    # in a copy of the database nothing is written down either that somebody could charge later
+    Environment.objects.check_environment()
     who: Any = user if user is not None and user.is_authenticated else None
     with transaction.atomic(durable=True):
         payment, created = CustomerPayment.objects.get_or_create(

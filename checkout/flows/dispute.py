@@ -40,9 +40,13 @@ def keep(answer: DisputeAnswer) -> Dispute | None:
     to = MEANING.get(answer.stripe_status, states.DISPUTE_OPEN)
     with transaction.atomic(durable=True):
         locked = Dispute.objects.select_for_update().get(pk=known.pk)
-        if locked.state != to and not _may(locked, to, answer):
+        stays_open = locked.is_open and to == states.DISPUTE_OPEN
+        # a chargeback never becomes an inquiry again
+        stale = stays_open and answer.is_inquiry and not locked.is_inquiry
+        if stale or (locked.state != to and not _may(locked, to, answer)):
             # read before what we have
             return locked
+        escalated = stays_open and locked.is_inquiry and not answer.is_inquiry
         moved = locked.state != to and locked.move_to(to, closed=None if to == states.DISPUTE_OPEN else timezone.now())
         values: dict[str, Any] = {
             "stripe_status": answer.stripe_status[:60],
@@ -54,7 +58,8 @@ def keep(answer: DisputeAnswer) -> Dispute | None:
         Dispute.objects.filter(pk=locked.pk).update(**values, updated=timezone.now())
         for name, value in values.items():
             setattr(locked, name, value)
-        if moved:
+        if moved or escalated:
+            # an inquiry that became a chargeback has taken the money
             _say(locked)
     return locked
 

@@ -110,13 +110,11 @@ def forget_customer(customer: Customer) -> str:
 
     With a new uuid, or Stripe would answer under the old key with the one that is gone.
     """
-    try:
-        gateway.retrieve_card_on_file(customer.customer_id)
-    except gateway.NoSuchIntent:
-        rows = Customer.objects.filter(pk=customer.pk, customer_id=customer.customer_id)
-        rows.update(customer_id="", uuid=uuid4(), updated=timezone.now())
-        return f"customer forgotten, {_take_off(customer)}"
-    return ""
+    if not gateway.customer_is_gone(customer.customer_id):
+        return ""
+    rows = Customer.objects.filter(pk=customer.pk, customer_id=customer.customer_id)
+    rows.update(customer_id="", uuid=uuid4(), updated=timezone.now())
+    return f"customer forgotten, {_take_off(customer)}"
 
 
 def _keep(customer: Customer, on_file: CardOnFile, report: Report) -> None:

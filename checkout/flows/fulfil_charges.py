@@ -49,8 +49,9 @@ def charges(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
     fresh = [one for one in checkouts if now - one.created <= KEY_LIVES]
     found = set()
     for checkout, answer in CHARGES.find(fresh, until=now + SLACK):
-        found.add(checkout.pk)
-        _settle(checkout, answer, report)
+        if charge.is_answered_by(checkout, answer):
+            found.add(checkout.pk)
+            _settle(checkout, answer, report)
     for checkout in checkouts:
         if checkout.pk not in found:
             _resolve(checkout, now=now, report=report)
@@ -107,7 +108,7 @@ def _search(checkout: Checkout) -> gateway.Intent | None:
             since=checkout.created - SLACK, until=until, after=after, customer_id=checkout.stripe_customer_id
         )
         for intent in page.intents:
-            if intent.checkout_uuid == str(checkout.uuid):
+            if charge.is_answered_by(checkout, intent):
                 return intent
         if not page.has_more:
             return None

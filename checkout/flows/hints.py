@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from checkout import gateway, states
 from checkout.conf import settings
-from checkout.flows import audit, card, dispute, expiry, payment, refund, sign_up
+from checkout.flows import audit, card, charge, dispute, expiry, payment, refund, sign_up
 from checkout.flows.settle import settle
 from checkout.models import Checkout, Customer, Event
 
@@ -23,6 +23,9 @@ UNDECIDED = "nothing is decided yet"
 
 def follow(event: Event) -> str:
     """Act on it; what came of it, or nothing where it is none of ours. Raises what hindered it: try again later."""
+    if not event.stripe_object_id:
+        # whoever looks for nothing finds the customer without a card, and a listing brings the whole account
+        return ""
     for start, work in HANDLERS.items():
         if event.type.startswith(start):
             return work(event)
@@ -37,7 +40,7 @@ def _payment_intent(event: Event) -> str:
         # the customer may try another card
         return UNDECIDED
     intent = gateway.retrieve_payment_intent(event.stripe_object_id)
-    checkout = checkout or _by_uuid(intent.checkout_uuid)
+    checkout = checkout or _lost_charge(intent)
     if checkout is None:
         return ""
     if checkout.failed:
@@ -64,13 +67,14 @@ def _setup_intent(event: Event) -> str:
     return _said(checkout, moved=moved)
 
 
-def _by_uuid(uuid: str) -> Checkout | None:
+def _lost_charge(intent: gateway.Intent) -> Checkout | None:
     """A charge whose answer, and with it the intent's id, has not reached us."""
     try:
-        found: Checkout | None = Checkout.objects.filter(uuid=UUID(uuid), payment_intent_id="").first()
+        rows = Checkout.objects.filter(uuid=UUID(intent.checkout_uuid), action_id=states.CHARGE, payment_intent_id="")
     except ValueError:
         return None
-    return found
+    found: Checkout | None = rows.first()
+    return found if found is not None and charge.is_answered_by(found, intent) else None
 
 
 def _failed_here(checkout: Checkout, answer: gateway.Answer) -> str:
@@ -95,13 +99,31 @@ def _charge_refunded(event: Event) -> str:
 
 
 def _refund(event: Event) -> str:
-    kept = refund.keep(gateway.retrieve_refund(event.stripe_object_id))
+    answer = gateway.retrieve_refund(event.stripe_object_id)
+    kept = refund.keep(answer)
+    if kept is None and _learn_of_payment(answer.payment_intent_id):
+        kept = refund.keep(answer)
     return f"refund {kept.state}" if kept is not None else ""
 
 
 def _dispute(event: Event) -> str:
-    kept = dispute.keep(gateway.retrieve_dispute(event.stripe_object_id))
+    answer = gateway.retrieve_dispute(event.stripe_object_id)
+    kept = dispute.keep(answer)
+    if kept is None and _learn_of_payment(answer.payment_intent_id):
+        kept = dispute.keep(answer)
     return f"dispute {kept.stripe_status}" if kept is not None else ""
+
+
+def _learn_of_payment(payment_intent_id: str) -> bool:
+    """It may be a charge of ours whose answer has not reached us: settle it first. An event is worked only once."""
+    if not payment_intent_id:
+        return False
+    intent = gateway.retrieve_payment_intent(payment_intent_id)
+    checkout = _lost_charge(intent)
+    if checkout is None:
+        return False
+    settle(checkout, intent)
+    return True
 
 
 def _payment_method(event: Event) -> str:

@@ -3,15 +3,17 @@
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from checkout import gateway, states
 from checkout.conf import settings
+from checkout.errors import without_secrets
 from checkout.flows import hints
 from checkout.flows.record import record
 from checkout.gateway import EventHint
@@ -40,8 +42,10 @@ OnProgress = Callable[[int], object]
 
 def receive(hint: EventHint, *, source: str = Event.WEBHOOK) -> Event | None:
     """Keep it; None if it has come before. One INSERT, committed: the database refuses the second."""
+    # alone it commits by itself, which spares two round trips; a caller's transaction must survive a refusal
+    alone = connection.get_autocommit()
     try:
-        with transaction.atomic():
+        with nullcontext() if alone else transaction.atomic():
             return Event.objects.create(
                 event_id=hint.id,
                 type=hint.type,
@@ -86,8 +90,8 @@ def _failed(event: Event, error: BaseException) -> None:
     pause: timedelta = FIRST_PAUSE * 2 ** max(0, event.tries - 1)
     lines = "".join(traceback.format_exception(error))
     values: dict[str, Any] = {
-        "last_error": f"{type(error).__name__}: {error}"[:LONGEST],
-        "traceback": lines[-8000:],
+        "last_error": without_secrets(f"{type(error).__name__}: {error}")[:LONGEST],
+        "traceback": without_secrets(lines)[-8000:],
         "work_after": timezone.now() + min(LONGEST_PAUSE, pause),
     }
     if enough:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -79,7 +80,7 @@ def _compare_page(book: Book, entries: Iterable[BookEntry]) -> None:
     ours = _ours(entries)
     seen = []
     for entry in entries:
-        checkout = ours.get(entry.intent.id) or ours.get(entry.intent.checkout_uuid)
+        checkout = ours.get(entry.intent.id) or _lost(ours.get(entry.intent.checkout_uuid))
         if checkout is None:
             _not_ours(book, entry)
             continue
@@ -92,7 +93,7 @@ def _compare_page(book: Book, entries: Iterable[BookEntry]) -> None:
 def _ours(entries: list[BookEntry]) -> dict[str, Checkout]:
     """By the intent's id, and by our uuid; the newest where one attempt took an intent over from another. One query."""
     ids = [entry.intent.id for entry in entries]
-    uuids = [entry.intent.checkout_uuid for entry in entries if _names_one_of_ours(entry)]
+    uuids = [UUID(entry.intent.checkout_uuid) for entry in entries if _names_one_of_ours(entry)]
     rows = Checkout.objects.filter(Q(payment_intent_id__in=ids) | Q(uuid__in=uuids)).order_by("pk")
     back = Sum("refunds__amount", filter=Q(refunds__state=states.SUCCESS))
     found: dict[str, Checkout] = {}
@@ -105,7 +106,15 @@ def _ours(entries: list[BookEntry]) -> dict[str, Checkout]:
 
 def _names_one_of_ours(entry: BookEntry) -> bool:
     """Whether it names a checkout as ours do: another system may keep something else under that word."""
-    return len(entry.intent.checkout_uuid) == 36 and entry.intent.checkout_uuid.count("-") == 4
+    try:
+        return str(UUID(entry.intent.checkout_uuid)) == entry.intent.checkout_uuid
+    except ValueError:
+        return False
+
+
+def _lost(checkout: Checkout | None) -> Checkout | None:
+    """Found by our uuid alone: only one that knows of no intent. What else bears its uuid was paid beside it."""
+    return checkout if checkout is not None and not checkout.payment_intent_id else None
 
 
 def _not_ours(book: Book, entry: BookEntry) -> None:

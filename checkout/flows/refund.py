@@ -19,7 +19,7 @@ from checkout.flows.announce import announce
 from checkout.flows.customer import KEY_LIVES
 from checkout.flows.fulfil import Report
 from checkout.flows.record import record
-from checkout.flows.settle import close_given_back, guarded
+from checkout.flows.settle import GIVEN_BACK, close_given_back, guarded
 from checkout.gateway import RefundAnswer
 from checkout.models import Checkout, Environment, Refund, StaffAction
 from checkout.models.refund import REASONS
@@ -34,6 +34,8 @@ FIRST_QUESTION: Final = timedelta(minutes=5)
 LATER: Final = timedelta(hours=6)
 MOST: Final = 200
 LONGEST: Final = 255
+# Why a payment that was closed as given back is put aside again.
+CAME_BACK: Final = "it was given back, and the refund failed afterwards"
 # Closed by default: a word that Stripe adds one day changes nothing.
 MEANING: Final = {
     "pending": states.PROCESSING,
@@ -159,10 +161,12 @@ def _ask(refund: Refund) -> RefundAnswer:
     )
 
 
-def _refused(refund: Refund, why: str) -> bool:
-    """Stripe certainly gave nothing back. Who asked is told by the caller."""
+def _refused(refund: Refund, why: str, *, later: bool = False) -> bool:
+    """Stripe certainly gave nothing back. Who asked is told by the caller; ``later``, when they have gone, by mail."""
     with transaction.atomic(durable=True):
         moved = refund.move_to(states.FAIL, failure=why[:LONGEST], ask_after=None, settled=timezone.now())
+        if moved and later:
+            facts.refund_failed(refund)
     logger.warning("refund refused refund=%s reason=%s", refund.uuid, why)
     return moved
 
@@ -211,6 +215,7 @@ def _move(locked: Refund, to: str, answer: RefundAnswer) -> bool:
         return False
     if to == states.FAIL:
         facts.refund_failed(locked)
+        _put_aside_again(locked.checkout)
     if to == states.SUCCESS or before == states.SUCCESS:
         heard = getattr(locked.checkout.content_object, "checkout_refund", None)
         if heard is not None:
@@ -237,6 +242,8 @@ def _find(answer: RefundAnswer) -> Refund | None:
                 amount=answer.amount,
                 currency=answer.currency,
                 reason=answer.reason,
+                # if the host's code raises, the next passes of resolve() try again
+                ask_after=timezone.now() + FIRST_QUESTION,
             )
     except IntegrityError:
         return Refund.objects.get(refund_id=answer.id)
@@ -262,6 +269,12 @@ def _close_what_was_put_aside(checkout: Checkout) -> None:
     entry = gateway.retrieve_book_entry(checkout.payment_intent_id)
     if entry.captured > 0 and entry.refunded >= entry.captured:
         close_given_back(checkout)
+
+
+def _put_aside_again(checkout: Checkout) -> None:
+    """Closed as given back, and the bank has sent it back to us: a person has to look at it, and may give it back."""
+    closed = Checkout.objects.filter(pk=checkout.pk, state_id=states.FAIL, failure=GIVEN_BACK)
+    closed.update(quarantine=CAME_BACK, failure="", updated=timezone.now())
 
 
 def keep_all_of(*, charge_id: str = "", payment_intent_id: str = "") -> int:
@@ -319,9 +332,9 @@ def _resolve(refund: Refund, *, now: datetime) -> bool:
             try:
                 answer = _ask(refund)
             except StripeRefused as error:
-                return _refused(refund, str(error))
+                return _refused(refund, str(error), later=True)
     if answer is None:
-        return _refused(refund, "Stripe knows of no such refund")
+        return _refused(refund, "Stripe knows of no such refund", later=True)
     kept = keep(answer)
     return kept is not None and kept.state != before
 
@@ -331,7 +344,8 @@ def _search(refund: Refund) -> RefundAnswer | None:
     while True:
         page = gateway.list_refunds(payment_intent_id=refund.checkout.payment_intent_id, after=after)
         for answer in page.refunds:
-            if answer.refund_uuid == str(refund.uuid):
+            # as in _by_uuid: somebody may have typed it into the dashboard, on another refund
+            if answer.refund_uuid == str(refund.uuid) and answer.amount == refund.amount:
                 return answer
         if not page.has_more:
             return None

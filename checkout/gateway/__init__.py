@@ -22,6 +22,7 @@ from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, Stripe
 from checkout.gateway.customers import (
     CustomerGone,
     create_customer,
+    customer_is_gone,
     find_customer,
     list_cards_on_file,
     retrieve_card,
@@ -101,6 +102,7 @@ __all__ = [
     "create_endpoint",
     "create_payment_intent",
     "create_setup_intent",
+    "customer_is_gone",
     "delete_endpoint",
     "find_customer",
     "list_books",

@@ -58,6 +58,15 @@ def retrieve_card_on_file(customer_id: str) -> CardOnFile:
         return card_on_file(found)
 
 
+def customer_is_gone(customer_id: str) -> bool:
+    """Deleted at Stripe, or unknown there. Nothing is expanded: a deleted one has nothing left to expand."""
+    try:
+        with translated("retrieve_customer"):
+            return bool(getattr(client().v1.customers.retrieve(customer_id), "deleted", False))
+    except NoSuchIntent:
+        return True
+
+
 def list_cards_on_file(*, after: str = "") -> CustomerPage:
     """One call's worth (100) of customers, each with the default card, newest first. Raises the gateway's errors."""
     with translated("list_customers"):

@@ -51,6 +51,11 @@ class Dispute(StateModel):
         return self.state == states.DISPUTE_OPEN
 
     @property
+    def took_back(self) -> bool:
+        """The bank has the money: until it is decided, or because it was lost."""
+        return self.state == states.DISPUTE_LOST or (self.is_open and not self.is_inquiry)
+
+    @property
     def needs_answer(self) -> bool:
         """Somebody should send evidence, at Stripe, before ``due_by``."""
         return self.is_open and self.stripe_status.endswith("needs_response")

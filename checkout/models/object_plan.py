@@ -101,6 +101,7 @@ class ObjectPaymentPlan(models.Model):
         verbose_name_plural = _("payment plans of objects")
         ordering = ("-pk",)
         constraints = [models.UniqueConstraint(fields=["content_type", "object_id"], name="checkout_one_plan")]
+        indexes = [models.Index(fields=["paused"], name="checkout_plan_paused")]
 
     def __str__(self) -> str:
         return f"{self.lines[0] if self.lines else self.object_id}: {self.total} {self.currency}"

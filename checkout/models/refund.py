@@ -2,7 +2,7 @@
 
 import uuid as uuid_module
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings as django_settings
 from django.db import models
@@ -12,6 +12,9 @@ from django.utils.translation import gettext_noop
 from checkout import states
 from checkout.models.base import StateModel
 from checkout.models.checkout import Checkout
+
+if TYPE_CHECKING:
+    from checkout.models.checkout import User
 
 # The words of Stripe: https://docs.stripe.com/api/refunds/create
 REASONS: Final[dict[str, str]] = {
@@ -31,6 +34,36 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def given_back(self) -> Decimal:
         """The sum of what counts, in the major unit of their (one) currency. One query."""
         return self.counting().aggregate(sum=models.Sum("amount"))["sum"] or Decimal(0)
+
+
+class RefundManager(models.Manager["Refund"]):
+    """The facade."""
+
+    def give_back(
+        self,
+        checkout: Checkout,
+        *,
+        amount: Decimal,
+        user: "User" = None,
+        reason: str = "",
+        note: str = "",
+        uuid: uuid_module.UUID | None = None,
+    ) -> "Refund":
+        """Give ``amount`` (in the major unit of the payment's currency) of a payment back to the card that paid.
+
+        ``reason`` is one of ``REASONS`` or empty and goes to Stripe; ``note`` stays here. Name a ``uuid`` of your own
+        and keep it if you may ask twice: it is the key, and the second call gives the first refund. Without one each
+        call is a refund of its own. Never more in all than was paid.
+
+        Look at ``state`` of what comes back: ``success``, ``processing`` (the bank has it), or ``request``: the answer
+        was lost, and the task ``refund_fulfillment`` finds out. Commits before it calls Stripe, so not inside a
+        transaction. Raises ``NotPayable`` (nothing is written), ``WrongEnvironment``, and ``StripeRefused`` (nothing
+        was given back; the refund is ``fail``).
+        """
+        from checkout.flows import refund
+
+        key = uuid or uuid_module.uuid4()
+        return refund.give_back(checkout, amount=amount, user=user, uuid=key, reason=reason, note=note)
 
 
 class Refund(StateModel):
@@ -67,7 +100,7 @@ class Refund(StateModel):
     created = models.DateTimeField(auto_now_add=True, db_index=True)
     updated = models.DateTimeField(auto_now=True)
 
-    objects = models.Manager.from_queryset(RefundQuerySet)()
+    objects = RefundManager.from_queryset(RefundQuerySet)()
 
     class Meta:
         verbose_name = _("refund")

@@ -139,11 +139,11 @@ def refund_failed(refund: Refund) -> None:
 
 
 def disputed(dispute: Dispute) -> None:
-    """Tell the staff, once each time it opens, that a payment is contested, and until when an answer counts."""
+    """Tell the staff, once for each stage, that a payment is contested, and until when an answer counts."""
     due_by = f"{dispute.due_by:%d %B %Y, %H:%M %Z}" if dispute.due_by else "not told"
     _to_staff(
         Notice.DISPUTE,
-        f"{dispute.dispute_id}:{dispute.stripe_status if dispute.stripe_status.startswith('appeal') else ''}"[:100],
+        f"{dispute.dispute_id}:{_stage(dispute)}"[:100],
         dispute.checkout,
         subject=f"Payment disputed: checkout {dispute.checkout_id}",
         body=(
@@ -156,11 +156,20 @@ def disputed(dispute: Dispute) -> None:
     )
 
 
+def _stage(dispute: Dispute) -> str:
+    """An inquiry may become a chargeback, and what was decided may be appealed: staff hear of each."""
+    if dispute.stripe_status.startswith("appeal"):
+        return "appeal"
+    return "inquiry" if dispute.is_inquiry else "chargeback"
+
+
 def dispute_closed(dispute: Dispute) -> None:
     """Tell the staff, once for each outcome, how a dispute ended."""
+    # with its moment: an appeal may end as the dispute before it did
+    moment = f"{dispute.closed:%Y%m%d%H%M%S%f}" if dispute.closed else ""
     _to_staff(
         Notice.DISPUTE_CLOSED,
-        f"{dispute.dispute_id}:{dispute.state}"[:100],
+        f"{dispute.dispute_id}:{dispute.state}:{moment}"[:100],
         dispute.checkout,
         subject=f"Dispute {dispute.state}: checkout {dispute.checkout_id}",
         body=(

@@ -12,6 +12,9 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -37,6 +40,21 @@ def _rate(text: str) -> float:
     return rate
 
 
+def _webhook(text: str) -> tuple[str, str]:
+    url, found, rest = text.rpartition("=whsec_")
+    try:
+        parts = urlsplit(url)
+        # a simulator speaks to nobody but this machine
+        good = parts.scheme == "http" and parts.hostname in _LOOPBACK and parts.port != 0
+    except ValueError:
+        good = False
+    if not (found and rest and good):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not URL=SECRET on this machine, for example http://127.0.0.1:8000/stripe/webhook/=whsec_demo"
+        )
+    return url, f"whsec_{rest}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m checkout.simulator",
@@ -45,6 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 12111), metavar="HOST:PORT")
     parser.add_argument("--latency-ms", type=_milliseconds, default=0, metavar="N", help="delay each answer")
     parser.add_argument("--rate", type=_rate, metavar="N", help="refuse more than N requests a second with 429")
+    parser.add_argument(
+        "--webhook",
+        type=_webhook,
+        action="append",
+        default=[],
+        metavar="URL=SECRET",
+        help="send events to URL, signed with SECRET (whsec_...); may be given several times",
+    )
+    parser.add_argument(
+        "--webhook-events",
+        type=lambda text: tuple(text.split(",")),
+        default=("*",),
+        metavar="TYPE,TYPE",
+        help="only these types (every one)",
+    )
     parser.add_argument("--data", metavar="FILE", help="keep the state in FILE over a restart")
     return parser
 
@@ -71,6 +104,8 @@ def _serve(sock: socket.socket, options: argparse.Namespace) -> None:
 
     url = url_of(sock)
     with contextlib.closing(Simulator(data_file=options.data, origin=url, rate=options.rate)) as simulator:
+        for endpoint, secret in options.webhook:
+            simulator.add_webhook_endpoint(endpoint, secret, options.webhook_events)
         server = make_server(App(simulator, latency=options.latency_ms / 1000))
 
         def stop(*_: object) -> None:

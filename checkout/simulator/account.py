@@ -117,7 +117,7 @@ def delete_endpoint(call: Call, params: Obj) -> Obj:
 def retrieve_account(call: Call, params: Obj) -> Obj:
     """GET /v1/account"""
     return {
-        "id": "acct_1SimulatedShop000",
+        "id": call.account_id,
         "object": "account",
         "business_profile": {"name": "Simulated shop", "url": None},
         "capabilities": {"card_payments": "active", "transfers": "active"},

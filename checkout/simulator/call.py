@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .schedule import Agenda
 
 API_VERSION = "2026-10-28.endive"
+ACCOUNT_ID = "acct_1SimulatedShop000"
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Call:
     card_details: dict[str, Any] = field(default_factory=dict)
     client_secret: str | None = None
     ids: tuple[str, ...] = ()
+    #: Whose key the request came with.
+    account_id: str = ACCOUNT_ID
     expand: list[str] = field(default_factory=list)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import gate, payments, setup_intents
 from .account import add_endpoint
-from .call import Account, Call
+from .call import API_VERSION, Account, Call
 from .clock import Clock
 from .deliveries import Post, Publisher
 from .errors import ConnectionLost, StripeFault, invalid
@@ -168,7 +168,8 @@ class Simulator:
     def _answer(self, call: Call, request: _Request, delay: float) -> tuple[int, bytes]:
         params = decode(request.raw)
         request.params = params
-        browser = gate.api_key(request.headers, params).startswith("pk_")
+        key = gate.api_key(request.headers, params)
+        browser, call.account_id = key.startswith("pk_"), gate.account_of(key)
         request.version = gate.check_version(request.headers)
         self._limit(call, request)
         found = find_route(request.method, request.path)
@@ -333,7 +334,9 @@ class Simulator:
                     self._store.touch(endpoint)
                     self._commit()
                     return render(endpoint)
-            made = add_endpoint(Call(self._account), {"url": url, "enabled_events": list(events)}, secret)
+            # in the version in which events are really written, as a site's own endpoint is
+            params = {"url": url, "enabled_events": list(events), "api_version": API_VERSION}
+            made = add_endpoint(Call(self._account), params, secret)
             self._commit()
             return render(made)
 

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .call import API_VERSION, Call
+from .call import ACCOUNT_ID, API_VERSION, Call
 from .errors import StripeFault, invalid
 from .routes import Route
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.(acacia|basil|clover|dahlia|endive))?\Z")
+#: Keys such as ``sk_test_other_shop``, for tests of a site whose key is of another account than it was.
+_OTHER = re.compile(r"(sk|rk|pk)_test_other")
+OTHER_ACCOUNT_ID = "acct_1SimulatedOther00"
 #: What Stripe.js adds to its requests and no server sends.
 _BROWSER_ONLY = (
     "key",
@@ -52,6 +55,11 @@ def api_key(headers: Mapping[str, str], params: dict[str, Any]) -> str:
 
 def _masked(key: str) -> str:
     return key[:8] + "*" * max(0, len(key) - 12) + key[-4:] if len(key) > 12 else "*" * len(key)
+
+
+def account_of(key: str) -> str:
+    """Whose key it is. The keys of the other account share the objects of this one: it only has another name."""
+    return OTHER_ACCOUNT_ID if _OTHER.match(key) else ACCOUNT_ID
 
 
 def check_version(headers: Mapping[str, str]) -> str:

@@ -183,7 +183,7 @@ def _resolve(annotation: Any, names: _Names) -> Any:
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
         # The text is the SDK's own source.
-        return eval(annotation, {}, names)  # noqa: S307
+        return eval(annotation, {}, names)  # noqa: S307  # nosec B307
     return annotation
 
 

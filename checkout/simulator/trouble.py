@@ -44,7 +44,7 @@ class Trouble:
 
     def __init__(self, seed: int | None = None) -> None:
         self.rules: list[Rule] = []
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # nosec B311
         self._lock = threading.Lock()
 
     def seed(self, seed: int) -> None:

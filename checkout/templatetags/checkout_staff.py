@@ -2,24 +2,33 @@
 
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from checkout import states
+from checkout.conf import settings
 from checkout.declines import Step
 from checkout.models import (
     Checkout,
     Customer,
     CustomerPayment,
+    Difference,
+    Dispute,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
+    Reconciliation,
+    Refund,
 )
+from checkout.models.refund import REASONS as REFUND_REASONS
 
 register = template.Library()
 
@@ -81,14 +90,59 @@ STEPS: Final = {
 }
 NOTICES: Final = {slug: _(name) for slug, name in states.NOTICE_STATES.items()}
 KINDS: Final = {slug: _(name) for slug, name in Notice.KINDS.items()}
+REFUNDS: Final = {
+    **{slug: _(name) for slug, name in states.REFUND_STATES.items()},
+    states.REQUEST: _("Outcome not known yet"),
+}
+FAILED_LATER: Final = _("Failed later")
+# Source: https://docs.stripe.com/refunds#failed-refunds
+REFUND_FAILURES: Final = {
+    "charge_for_pending_refund_disputed": _("the cardholder disputed the payment meanwhile"),
+    "declined": _("the bank declined it"),
+    "expired_or_canceled_card": _("the card has expired or was cancelled"),
+    "insufficient_funds": _("there was not enough money on your balance at Stripe"),
+    "lost_or_stolen_card": _("the card was reported lost or stolen"),
+    "merchant_request": _("it was called back at Stripe"),
+    "unknown": _("the bank gave no reason"),
+}
+# What Stripe refuses a refund for. Source: https://docs.stripe.com/error-codes
+REFUND_REFUSALS: Final = {
+    "charge_already_refunded": _("at Stripe all of it has been given back already"),
+    "charge_disputed": _("the cardholder disputes the payment, and the bank has taken the money back already"),
+    "amount": _("at Stripe less than that is left of the payment"),
+}
+DISPUTES: Final = {slug: _(name) for slug, name in states.DISPUTE_STATES.items()}
+# Source: https://docs.stripe.com/disputes/categories
+DISPUTE_REASONS: Final = {
+    "bank_cannot_process": _("the bank could not process it"),
+    "check_returned": _("the cheque was returned"),
+    "credit_not_processed": _("a promised refund did not arrive"),
+    "customer_initiated": _("the customer asked their bank"),
+    "debit_not_authorized": _("the debit was not authorised"),
+    "duplicate": _("paid twice"),
+    "fraudulent": _("the cardholder did not authorise it"),
+    "general": _("no particular reason"),
+    "incorrect_account_details": _("the account details were wrong"),
+    "insufficient_funds": _("there was not enough money"),
+    "noncompliant": _("a rule of the card network was broken"),
+    "product_not_received": _("not received"),
+    "product_unacceptable": _("not as described"),
+    "subscription_canceled": _("charged after it was cancelled"),
+    "unrecognized": _("the cardholder does not recognise it"),
+}
+EVENTS: Final = {slug: _(name) for slug, name in states.EVENT_STATES.items()}
+SOURCES: Final = {Event.WEBHOOK: _("Webhook"), Event.BACKFILL: _("Found by asking")}
 # The page of each kind of row that staff do something with.
 PAGES: Final[dict[type, str]] = {
+    Checkout: "checkout.checkout",
     Customer: "checkout.customer",
     CustomerPayment: "checkout.customer.payment",
+    Event: "checkout.event",
     Notice: "checkout.notice",
     ObjectPaymentPlan: "checkout.object.payment.plan",
     ObjectPaymentPlanInstalment: "checkout.object.payment.plan.instalment",
     PaymentPlan: "checkout.payment.plan.update",
+    Reconciliation: "checkout.reconciliation",
 }
 
 
@@ -113,6 +167,15 @@ def part_state(part: ObjectPaymentPlanInstalment) -> str:
 def span(moment: datetime) -> str:
     """How long ago, in one unit: ``4 hours``."""
     return timesince(moment, depth=1)
+
+
+@register.filter
+def still(moment: datetime) -> str:
+    """How long it is until then, in days or a smaller unit; empty when it is over."""
+    left = moment - timezone.now()
+    if left.days > 0:
+        return ngettext("%(count)s day", "%(count)s days", left.days) % {"count": left.days}
+    return timeuntil(moment, depth=1) if left.days == 0 else ""
 
 
 @register.filter
@@ -141,6 +204,74 @@ def notice_kind(notice: Notice) -> str:
 
 
 @register.filter
+def refund_state(refund: Refund) -> str:
+    """How far it is. One that Stripe had made, and that did not reach the customer after all, is called so."""
+    if refund.state == states.FAIL and refund.refund_id is not None:
+        return str(FAILED_LATER)
+    return str(REFUNDS[refund.state])
+
+
+@register.filter
+def refund_reason(refund: Refund) -> str:
+    """Why money was given back, in words; empty where nobody said."""
+    return str(_(REFUND_REASONS[refund.reason])) if refund.reason in REFUND_REASONS else refund.reason
+
+
+@register.filter
+def refund_failure(refund: Refund) -> str:
+    """Why it failed, as a sentence can say it; empty for what has no words here."""
+    if refund.failure in REFUND_FAILURES:
+        return str(REFUND_FAILURES[refund.failure])
+    return refusal_in_words(refund.failure)
+
+
+def refusal_in_words(evidence: str) -> str:
+    """What Stripe refused a refund for; empty for what has no words here."""
+    return next((str(REFUND_REFUSALS[word]) for word in evidence.split() if word in REFUND_REFUSALS), "")
+
+
+@register.filter
+def dispute_reason(dispute: Dispute) -> str:
+    """Why a payment is contested, in words; Stripe's own for what has none."""
+    return str(DISPUTE_REASONS.get(dispute.reason, dispute.reason))
+
+
+@register.filter
+def at_stripe(dispute: Dispute) -> str:
+    """Where a dispute is answered: its page in Stripe's dashboard, of the mode that this site is in."""
+    mode = "" if settings.livemode else "test/"
+    return f"https://dashboard.stripe.com/{mode}disputes/{quote(dispute.dispute_id, safe='')}"
+
+
+@register.filter
+def dispute_state(dispute: Dispute) -> str:
+    """Where a dispute stands, and whether somebody should answer it."""
+    if dispute.needs_answer:
+        return str(_("Needs an answer"))
+    if dispute.is_open and dispute.stripe_status.endswith("under_review"):
+        return str(_("The bank decides"))
+    return str(DISPUTES[dispute.state])
+
+
+@register.filter
+def event_state(event: Event) -> str:
+    """How far an event is."""
+    return str(EVENTS.get(event.state, event.state))
+
+
+@register.filter
+def event_source(event: Event) -> str:
+    """How an event reached us."""
+    return str(SOURCES.get(event.source, event.source))
+
+
+@register.filter
+def difference_kind(difference: Difference) -> str:
+    """What differs."""
+    return str(_(Difference.KINDS[difference.kind])) if difference.kind in Difference.KINDS else difference.kind
+
+
+@register.filter
 def staff_url(checkout: Checkout) -> str:
     """Where staff look at what a checkout is for: the plan of an instalment, else the object's own page."""
     target: Any = checkout.content_object
@@ -165,6 +296,10 @@ def named(target: Any) -> str:
         return first_line(target)
     if isinstance(target, CustomerPayment):
         return f"{target.description} ({target.customer})"
+    if isinstance(target, Checkout):
+        return target.lines[0] if target.lines else str(target.uuid)
+    if isinstance(target, Event):
+        return f"{target.type} {target.event_id}"
     if isinstance(target, Notice):
         return f"{notice_kind(target)}: {', '.join(map(str, target.recipients))}"
     return str(target) if target is not None else str(_("(deleted)"))

@@ -41,9 +41,9 @@ def checkout_day(day: date | None) -> str:
     return date_format(day, _("j F Y")) if day is not None else ""
 
 
-@register.filter
+@register.filter(expects_localtime=True)
 def checkout_short_day(day: date | None) -> str:
-    """``1 Jan 2027``, for tables."""
+    """``1 Jan 2027``, for tables; of a moment, the day in the zone of the page."""
     return date_format(day, _("j M Y")) if day is not None else ""
 
 

@@ -25,9 +25,11 @@ from checkout.models import (
     Customer,
     ObjectPaymentPlan,
     PaymentPlan,
+    Refund,
 )
 
 WITHOUT_PAYMENT = (states.INVOICE, states.MANUAL, states.PAYMENT_PLAN, states.CARD_REFRESH)
+TAKES_MONEY = (states.PAYMENT, states.CHARGE, states.PAY_ON_SESSION)
 METHODS = ("checkout_success", "checkout_fail", "checkout_success_url", "checkout_fail_url", "get_absolute_url")
 
 
@@ -37,7 +39,8 @@ def check_checkout(obj: Any) -> None:
     ``obj`` is saved, and something that is still to be paid. Every property is read and its type checked;
     ``checkout_fail()`` and then, once for each action that it offers, ``checkout_success(checkout)`` are called, each
     on a fresh copy from the database and in a savepoint that is rolled back. ``obj`` and the database stay as they are.
-    Needs a database, and calls neither Stripe nor anything else but ``obj``.
+    ``checkout_refund(refund)``, if it is there, hears after a payment that money was given back, and then that the
+    bank has sent it back. Needs a database, and calls neither Stripe nor anything else but ``obj``.
     """
     name = type(obj).__name__
     _demand(isinstance(obj, models.Model), f"{name} is not a Django model: only a row of a table can be paid for.")
@@ -190,7 +193,27 @@ def _check_callbacks(obj: Any, name: str, actions: list[str]) -> None:
     for action in actions:
         with _Telling(f"{name}.checkout_success(checkout), {action},"), _undone(obj):
             copy = _rows(obj).get(pk=obj.pk)
-            copy.checkout_success(_settled(copy, action))
+            checkout = _settled(copy, action)
+            copy.checkout_success(checkout)
+            if action in TAKES_MONEY:
+                _check_refund(copy, name, checkout)
+
+
+def _check_refund(copy: Any, name: str, checkout: Checkout) -> None:
+    """What was paid is given back, and then the bank sends it back: the refund's ``state`` says which."""
+    if getattr(copy, "checkout_refund", None) is None:
+        return
+    _demand(callable(copy.checkout_refund), f"{name}.checkout_refund must be a method, not a property or a value.")
+    refund = Refund.objects.using(copy._state.db).create(
+        checkout=checkout,
+        refund_id="re_check_checkout",
+        amount=checkout.total or Decimal(0),
+        currency=checkout.currency,
+    )
+    for state in (states.SUCCESS, states.FAIL):
+        refund.move_to(state, settled=timezone.now())
+        with _Telling(f"{name}.checkout_refund(refund), {state},"):
+            _rows(copy).get(pk=copy.pk).checkout_refund(refund)
 
 
 @contextmanager

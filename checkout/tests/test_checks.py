@@ -1,11 +1,17 @@
 """Each system check fires when it should, and is silent when it should be."""
 
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.checks import run_checks
 
+TOP = Path(__file__).resolve().parents[2]
 LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SHARED = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
@@ -91,3 +97,36 @@ def test_a_simulator_is_allowed_under_debug_and_in_tests_but_never_with_a_live_k
     assert found() == {"E005"}
     site.STRIPE_PUBLISH_KEY, site.STRIPE_SECRET_KEY = "pk_test_1", "sk_test_1"
     assert found() == set()
+
+
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "example_checkout.settings.base",
+    "SECRET_KEY": secrets.token_urlsafe(60),
+    "ALLOWED_HOSTS": "shop.example.com",
+    "CACHE_URL": "redis://127.0.0.1:6379/1",
+    "STRIPE_PUBLISH_KEY": "pk_live_1",
+    "STRIPE_SECRET_KEY": "sk_live_1",
+    "CHECKOUT_WEBHOOK_SECRETS": "whsec_1",
+    "CHECKOUT_BASE_URL": "https://shop.example.com",
+    "SECURE_HSTS_SECONDS": "31536000",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("", ""),
+        ("CACHE_URL", "checkout.W001"),
+        ("CHECKOUT_WEBHOOK_SECRETS", "checkout.W004"),
+        ("SECRET_KEY", "SECRET_KEY"),
+    ],
+)
+def test_the_example_as_in_production_passes_the_checks_for_deployment(left_out: str, said: str) -> None:
+    own = {name: value for name, value in PRODUCTION.items() if name != left_out}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    command = [sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=TOP, env={**kept, **own}, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is (not said), done.stderr
+    assert said in done.stderr
+    assert "(0 silenced)" in done.stdout + done.stderr or left_out == "SECRET_KEY"

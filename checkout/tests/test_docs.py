@@ -21,6 +21,7 @@ LITERAL = re.compile(r"``([^`\n]+)``")
 SETTING = re.compile(r"\b(?:CHECKOUT|STRIPE|RATELIMIT)_[A-Z_]+\b")
 DOTTED = re.compile(r"(?:checkout|web)(?:\.\w+)+(?:\(\w*\))?")
 FILE = re.compile(r"[\w./]+\.(?:py|html|css|js|rst|ini|toml)")
+TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 CHECK_ID = re.compile(r"checkout\.[EW]\d{3}")
 
 
@@ -169,3 +170,13 @@ def test_public_names_are_importable_and_documented() -> None:
     for member in contract.REQUIRED:
         assert f"``{member}" in host_contract, f"docs/host_contract.rst does not explain {member}"
     assert apps.get_app_config("checkout").verbose_name
+
+
+def test_tests_in_the_docs_exist() -> None:
+    folders = [TOP / "checkout" / "tests", TOP / "example_checkout" / "tests"]
+    sources = {path.name: path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("test_*.py")}
+    named = {found for page in PAGES for found in TEST.findall(page.read_text(encoding="utf-8"))}
+    absent = [f"{file}::{name}" for file, name in named if f"\ndef {name}(" not in sources.get(file, "")]
+    assert not absent, f"the docs name tests that do not exist: {sorted(absent)}"
+    threats = TEST.findall((TOP / "docs" / "security.rst").read_text(encoding="utf-8"))
+    assert len(threats) > 50, "docs/security.rst does not say which test shows what"

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.contract import REQUIRED, Payable
-from checkout.models import Checkout, Customer, ObjectPaymentPlan
+from checkout.models import Checkout, Customer, ObjectPaymentPlan, Refund
 from checkout.tests.factories import ObjectPaymentPlanInstalmentFactory
 from checkout.tests.helper import check_checkout, check_object_payment_plan
 from example_checkout.models import SalesLedger
@@ -141,6 +141,40 @@ def test_a_success_that_fails_for_one_action_only_is_named(monkeypatch: Any) -> 
     with pytest.raises(
         AssertionError, match=r"checkout_success\(checkout\), invoice, raised RuntimeError: no accounts"
     ):
+        check_checkout(made)
+
+
+def test_a_refund_is_told_when_it_is_given_and_when_it_comes_back(monkeypatch: Any) -> None:
+    met = []
+
+    def refund(self: SalesLedger, refund: Refund) -> None:
+        stored = SalesLedger.objects.get(pk=self.pk)
+        met.append((refund.state, refund.amount, refund.checkout.content_object == self, stored.paid is not None))
+
+    check_checkout(booking(monkeypatch, checkout_refund=refund))
+    assert met == [("success", Decimal("120.00"), True, True), ("fail", Decimal("120.00"), True, True)]
+    assert not Refund.objects.exists()
+
+
+def test_an_object_need_not_hear_of_refunds(monkeypatch: Any) -> None:
+    made = booking(monkeypatch)
+    monkeypatch.delattr(SalesLedger, "checkout_refund")
+    check_checkout(made)
+
+
+def test_a_refund_that_raises_is_named_with_its_state(monkeypatch: Any) -> None:
+    def refund(self: SalesLedger, refund: Refund) -> None:
+        if refund.state == "fail":
+            raise LookupError("nothing was given back")
+
+    made = booking(monkeypatch, checkout_refund=refund)
+    with pytest.raises(AssertionError, match=r"checkout_refund\(refund\), fail, raised LookupError: nothing was given"):
+        check_checkout(made)
+
+
+def test_a_refund_that_is_no_method_is_named(monkeypatch: Any) -> None:
+    made = booking(monkeypatch, checkout_refund=True)
+    with pytest.raises(AssertionError, match=r"SalesLedger\.checkout_refund must be a method"):
         check_checkout(made)
 
 

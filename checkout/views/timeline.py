@@ -69,6 +69,11 @@ class PlanSummary:
         return self.plan.deleted and self.left > 0
 
     @property
+    def paused(self) -> bool:
+        """Nothing is charged by itself until somebody goes on with it; what is due may still be paid by hand."""
+        return self.plan.paused is not None and not self.plan.deleted and self.left > 0
+
+    @property
     def deposit(self) -> Line:
         """The first part."""
         return self.lines[0]
@@ -99,7 +104,7 @@ def summary(plan: ObjectPaymentPlan, *, today: date | None = None) -> PlanSummar
     lines = [_line(part, count, today=today, stopped=plan.deleted) for part in parts]
     # the instalments are written when the deposit has been paid; until then they are as agreed
     agreed = plan.agreement.schedule if plan.agreement else _counted(plan, parts)
-    state = _("Stopped") if plan.deleted else _("Planned")
+    state = _("Stopped") if plan.deleted else _("Paused") if plan.paused else _("Planned")
     lines += [_planned(number, agreed[number], count, state=state) for number in range(len(lines), len(agreed))]
     paid = sum((line.amount for line in lines if line.paid), Decimal(0))
     following = None if plan.deleted else next((line for line in lines if not line.paid), None)
@@ -132,6 +137,7 @@ def waited_for_card(customer: Customer) -> list[ObjectPaymentPlanInstalment]:
         models.Q(state_id=states.PENDING) | models.Q(state_id=states.FAIL, retry_due__isnull=False),
         object_payment_plan__customer=customer,
         object_payment_plan__deleted=False,
+        object_payment_plan__paused=None,
         due__lte=timezone.localdate(),
     )
     return list(rows.order_by("due", "pk"))
@@ -171,7 +177,8 @@ def _label(number: int, count: int) -> str:
 
 
 def _standing(part: ObjectPaymentPlanInstalment, *, today: date, stopped: bool) -> tuple[str, str]:
-    """Where a part stands: the words for its customer, and the colour."""
+    """Where a part stands: the words for its customer, and the colour. Of a paused plan no day is promised."""
+    paused = part.object_payment_plan.paused is not None
     if part.state_id == states.SUCCESS:
         return _("Paid"), states.SUCCESS
     if part.state_id == states.REQUEST:
@@ -181,9 +188,11 @@ def _standing(part: ObjectPaymentPlanInstalment, *, today: date, stopped: bool) 
     if part.state_id == states.PAY_ON_SESSION:
         return _("Your bank wants you to confirm it"), states.PAY_ON_SESSION
     if part.state_id == states.FAIL:
-        if part.retry_due is None:
+        if part.retry_due is None or paused:
             return _("Not paid"), states.FAIL
         return _("Declined, we try again on %(day)s") % {"day": checkout_day(part.retry_due)}, states.FAIL
+    if paused:
+        return _("Paused"), ""
     return (_("Due now"), states.REQUEST) if part.due <= today else (_("Planned"), "")
 
 
@@ -195,6 +204,8 @@ def _note(part: ObjectPaymentPlanInstalment) -> str:
     """What comes next for a part that its customer may pay now."""
     if part.state_id == states.PAY_ON_SESSION:
         return _("We could not charge your card without you. Pay it here, and your bank asks you to confirm it.")
+    if part.object_payment_plan.paused:
+        return _("It is not charged by itself while the plan is paused. You may pay it now if you like.")
     if part.state_id == states.FAIL and not _given_up(part):
         return _("You need not wait for that: you may pay it now, with this card or another one.")
     if part.state_id == states.FAIL:

@@ -55,7 +55,7 @@ def _body(request: HttpRequest) -> bytes:
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
-        length = 0
+        raise BadEvent("The Content-Length is no number.") from None
     if length > MOST_BYTES:
         raise BadEvent(f"The body is too long: {length} bytes.")
     try:

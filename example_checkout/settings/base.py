@@ -56,7 +56,13 @@ ROOT_URLCONF = "example_checkout.urls"
 WSGI_APPLICATION = "example_checkout.wsgi.application"
 
 DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=BASE_DIR / "example.sqlite3")}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# The limits against card testing count here, so all processes must share it: redis://... in production.
+CACHE_URL = os.environ.get("CACHE_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-gb"
@@ -72,7 +78,10 @@ LOGIN_REDIRECT_URL = "example.bookings"
 LOGOUT_REDIRECT_URL = "example.home"
 
 SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 3600
+# A browser that has seen it insists on HTTPS for so long, whatever becomes of the site: begin with an hour.
+SECURE_HSTS_SECONDS = int(os.environ.get("SECURE_HSTS_SECONDS", "3600"))
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 # Stripe's secret can be in the address of the return page: no other site may see more than our origin.
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"

@@ -22,6 +22,8 @@ STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
 CHECKOUT_STRIPE_API_BASE = SIMULATOR
 CHECKOUT_STRIPE_JS_URL = f"{SIMULATOR}/stripe.js"
 CHECKOUT_BASE_URL = f"http://127.0.0.1:{os.environ.get('DEMO_PORT', '8000')}"
+# The same database on another port is no copy of it.
+CHECKOUT_ENVIRONMENT = "demo"
 CONTENT_SECURITY_POLICY = content_security_policy(SIMULATOR)
 
 if django.VERSION >= (6, 1):

@@ -9,6 +9,9 @@ is to go wrong is in the environment of the step:
 ``CRASH_AFTER``       ``METHOD PATTERN``: die once Stripe has answered such a call, before the answer is used
 ``CRASH_IN_HOST``     die at the end of the host's ``checkout_success``, inside the settling transaction
 ``CRASH_SETTLED``     die once that transaction has been committed, before anything else is done
+``CRASH_IN_REFUND``   die at the end of the host's ``checkout_refund``, inside the transaction that keeps the refund
+``CRASH_REFUNDED``    die once that transaction has been committed
+``CRASH_RECEIVED``    die once an event is on disk, before anybody works it
 ``CRASH_IN_MAIL``     die instead of sending mail
 ``CRASH_AFTER_MAIL``  die once the mail server has taken a mail, before that is used
 ``CRASH_AT``          not at the first of these moments but at the n-th
@@ -67,11 +70,12 @@ class CrashingConfig(AppConfig):
     label = "crashing"
 
     def ready(self) -> None:
-        """Wrap the host's method, and mail; cut tasks small."""
+        """Wrap the host's methods, the inbox, and mail; cut tasks small."""
         from django.core.mail.backends import locmem, smtp
         from django.db import transaction
 
         from checkout import tasks
+        from checkout.flows import inbox
         from example_checkout.models import Contact, SalesLedger
 
         told = SalesLedger.checkout_success
@@ -86,8 +90,36 @@ class CrashingConfig(AppConfig):
 
         tasks.PORTION = int(os.environ.get("CRASH_PORTION", tasks.PORTION))
         SalesLedger.checkout_success = success  # type: ignore[method-assign]
+        SalesLedger.checkout_refund = _killing_refund(SalesLedger.checkout_refund)  # type: ignore[method-assign]
+        inbox.receive = _killing_inbox(inbox.receive)
         for backend in (locmem.EmailBackend, smtp.EmailBackend):
             backend.send_messages = _killing(backend.send_messages)  # type: ignore[method-assign]
+
+
+def _killing_refund(heard: Callable[..., Any]) -> Callable[..., Any]:
+    """The host's ``checkout_refund``, and the moments after it."""
+    from django.db import transaction
+
+    def refund(booking: Any, made: Any) -> None:
+        if os.environ.get("CRASH_REFUNDED"):
+            transaction.on_commit(die)
+        heard(booking, made)
+        if os.environ.get("CRASH_IN_REFUND"):
+            die()
+
+    return refund
+
+
+def _killing_inbox(receive: Callable[..., Any]) -> Callable[..., Any]:
+    """``inbox.receive``, and the moment after it."""
+
+    def received(*args: Any, **kwargs: Any) -> Any:
+        event = receive(*args, **kwargs)
+        if os.environ.get("CRASH_RECEIVED"):
+            die()
+        return event
+
+    return received
 
 
 def _killing(send: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,10 +3,31 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
-from checkout.models import Checkout, Customer, CustomerPayment, Notice, ObjectPaymentPlanInstalment
-from checkout.tests.factories import CustomerPaymentFactory, NoticeFactory
+from checkout.models import (
+    Checkout,
+    Customer,
+    CustomerPayment,
+    Difference,
+    Dispute,
+    Event,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    Reconciliation,
+    Refund,
+)
+from checkout.tests.factories import (
+    CustomerPaymentFactory,
+    DifferenceFactory,
+    DisputeFactory,
+    EventFactory,
+    NoticeFactory,
+    ReconciliationFactory,
+    RefundFactory,
+)
 from example_checkout.tests.factories import ProductFactory, SalesLedgerFactory
 from example_checkout.tests.staff import attempt_at, make_plan
 
@@ -159,7 +180,72 @@ def mail_given_up(number: int = 0) -> Notice:
     return aged(notice, days=1)
 
 
-EACH = (waiting, waiting_payment, failed, without_card, unknown, put_aside, expiring, mail_given_up)
+def event(number: int = 0) -> Event:
+    """Given up: the site's own code raised each time."""
+    made: Event = EventFactory(
+        state="given_up",
+        tries=12,
+        last_error="RuntimeError: the warehouse is away",
+        traceback="Traceback (most recent call last):\nRuntimeError: the warehouse is away\n",
+        api_version="2026-10-28.endive",
+    )
+    return aged(made, hours=3 + number)
+
+
+def difference(number: int = 0) -> Difference:
+    """Found by the last comparison of the books: paid at Stripe, and not recorded."""
+    run = Reconciliation.objects.exclude(finished=None).first() or ReconciliationFactory()
+    attempt = attempt_at(part_in("success", number))
+    made: Difference = DifferenceFactory(reconciliation=run, checkout=attempt, ours="fail")
+    Reconciliation.objects.filter(pk=run.pk).update(differences=F("differences") + 1)
+    return made
+
+
+def paid(number: int = 0) -> Checkout:
+    """The deposit of a plan that goes on, taken by Stripe a while ago."""
+    plan = part_in("pending", number).object_payment_plan
+    plan.payments.filter(count=2).update(due=timezone.localdate() + timedelta(days=9))
+    checkout: Checkout = plan.deposit.attempts.get()
+    Checkout.objects.filter(pk=checkout.pk).update(payment_intent_id=f"pi_deposit_{checkout.pk}", total=30)
+    checkout.refresh_from_db()
+    return checkout
+
+
+def disputed(number: int = 0, **values: Any) -> Dispute:
+    """Contested, so its plan is paused; the bank waits for an answer."""
+    checkout = paid(number)
+    due_by = timezone.now() + timedelta(days=9 + number, hours=1)
+    made: Dispute = DisputeFactory(checkout=checkout, **{"due_by": due_by, **values})
+    plans = ObjectPaymentPlan.objects.filter(instalments__pk=checkout.object_id)
+    plans.update(paused=timezone.now() - timedelta(days=2 + number))
+    return made
+
+
+def decided(number: int = 0) -> ObjectPaymentPlan:
+    """Paused, and the bank has decided for the shop."""
+    dispute = disputed(number, state="won", stripe_status="won", closed=timezone.now())
+    return ObjectPaymentPlan.objects.get(instalments__pk=dispute.checkout.object_id)
+
+
+def refund_failed(number: int = 0) -> Refund:
+    """The bank has sent it back, days after it looked well."""
+    made: Refund = RefundFactory(checkout=paid(number), amount=20, state="fail", failure="lost_or_stolen_card")
+    Refund.objects.filter(pk=made.pk).update(settled=timezone.now() - timedelta(days=2, hours=1))
+    return aged(made, days=12)
+
+
+def refund_unknown(number: int = 0) -> Refund:
+    """Asked for, and the answer was lost."""
+    made: Refund = RefundFactory(
+        checkout=paid(number), refund_id=None, amount=10, state="request", settled=None, by_staff=True
+    )
+    return aged(made, hours=4)
+
+
+EACH = (
+    *(waiting, waiting_payment, failed, without_card, unknown, put_aside, expiring, mail_given_up, event, difference),
+    *(disputed, decided, refund_failed, refund_unknown),
+)
 
 
 def busy(times: int = 1) -> None:

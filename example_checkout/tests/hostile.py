@@ -5,7 +5,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.core.cache import cache
@@ -137,7 +137,7 @@ class Site:
 
     def __init__(self, simulator: Any) -> None:
         self.simulator = simulator
-        owner, staff = ContactFactory(), UserFactory(is_staff=True, is_superuser=True)
+        owner, self.boss = ContactFactory(), UserFactory(is_staff=True, is_superuser=True)
         self.booking = SalesLedgerFactory(contact=owner)
         self.checkout = Checkout.objects.create_checkout("payment", self.booking, owner.user)
         self.plan = make_plan("success", "pending", days=0)
@@ -145,7 +145,7 @@ class Site:
         self.errors: list[BaseException] = []
         self.clients = {name: Client(raise_request_exception=False) for name in ("anonymous", "customer", "staff")}
         self.clients["customer"].force_login(owner.user)
-        self.clients["staff"].force_login(staff)
+        self.clients["staff"].force_login(self.boss)
         self.before, self.parts = self.rows(), list(self.plan.payments.values())
 
     @property
@@ -185,11 +185,14 @@ class Site:
         assert list(self.plan.payments.values()) == self.parts
 
 
+SiteT = TypeVar("SiteT", bound=Site)
+
+
 @contextmanager
-def watched(simulator: Any) -> Iterator[Site]:
+def watched(simulator: Any, kind: type[SiteT] = Site) -> Iterator[SiteT]:  # type: ignore[assignment]
     """Note every exception that a view lets out: a page with status 500 hides it."""
     cache.clear()
-    made = Site(simulator)
+    made = kind(simulator)
 
     def note(**_signal: Any) -> None:
         made.errors.append(sys.exc_info()[1] or RuntimeError("unknown"))
@@ -207,6 +210,8 @@ def staff_addresses(plan: ObjectPaymentPlan) -> dict[str, str]:
         "plans": "/checkout/object/payment/plan/",
         "plan": f"/checkout/object/payment/plan/{plan.pk}/",
         "plan-delete": f"/checkout/object/payment/plan/{plan.pk}/delete/",
+        "plan-pause": f"/checkout/object/payment/plan/{plan.pk}/pause/",
+        "plan-resume": f"/checkout/object/payment/plan/{plan.pk}/resume/",
         "part": f"/checkout/object/payment/plan/instalment/{part.pk}/",
         "part-paid": f"/checkout/object/payment/plan/instalment/{part.pk}/paid/",
         "part-charge": f"/checkout/object/payment/plan/instalment/{part.pk}/charge/",
@@ -233,6 +238,10 @@ def addresses(site: Site) -> dict[str, str]:
         "login": "/accounts/login/",
         "list": "/checkout/",
         "audit": "/checkout/audit/",
+        "payment": f"/checkout/checkout/{site.checkout.pk}/",
+        "refund": f"/checkout/checkout/{site.checkout.pk}/refund/",
+        "refunds": "/checkout/refund/",
+        "disputes": "/checkout/dispute/",
         **staff_addresses(site.plan),
         "admin": "/admin/checkout/checkout/",
         "admin-bookings": "/admin/example_checkout/salesledger/",

@@ -28,6 +28,8 @@ EVERYTHING = (
     "change_paymentplan",
     "delete_paymentplan",
     "change_notice",
+    "change_event",
+    "refund",
 )
 PLAN = "checkout.object.payment.plan"
 PART = "checkout.object.payment.plan.instalment"

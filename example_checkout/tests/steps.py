@@ -11,16 +11,19 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from checkout.flows import card, payment
+from checkout import tasks
+from checkout.flows import card, payment, refund
 from checkout.models import (
     Checkout,
     Customer,
     CustomerPayment,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentRun,
     PaymentRunItem,
+    Refund,
 )
 from checkout.notify import outbox
 from example_checkout.models import Contact, Product, SalesLedger
@@ -166,6 +169,44 @@ def wait() -> None:
     past = timezone.now() - timedelta(seconds=1)
     Checkout.objects.filter(action_id="charge", state_id="request").update(ask_after=past)
     ObjectPaymentPlan.objects.update(created=F("created") - timedelta(minutes=3))
+
+
+def give_back(uuid: str, amount: str, key: str) -> str:
+    """Staff give so much back; the page may be sent again."""
+    checkout = Checkout.objects.get(uuid=uuid)
+    return str(refund.give_back(checkout, amount=Decimal(amount), user=None, uuid=UUID(key)).state)
+
+
+def refunds() -> dict[str, Any]:
+    """What the database holds of refunds, and what the host has heard."""
+    rows = Refund.objects.order_by("pk").values_list("state", "amount", "refund_id")
+    return {"refunds": list(rows), "heard": SalesLedger.objects.get().refunded}
+
+
+def webhook(body: str, signature: str) -> int:
+    """Stripe posts an event."""
+    answer = Client(raise_request_exception=True).post(
+        "/stripe/webhook/", body, content_type="application/json", headers={"Stripe-Signature": signature}
+    )
+    return answer.status_code
+
+
+def events() -> list[Any]:
+    """What became of each event."""
+    return list(Event.objects.order_by("pk").values_list("type", "state", "tries"))
+
+
+def lease_ends() -> None:
+    """Time goes by: who was working an event has certainly died, and refunds of unknown outcome are asked about."""
+    past = timezone.now() - timedelta(seconds=1)
+    Event.objects.update(work_after=past)
+    Refund.objects.exclude(ask_after=None).update(ask_after=past)
+
+
+def task(name: str) -> int:
+    """A task of the schedule."""
+    done: int = getattr(tasks, name)()
+    return done
 
 
 def get(path: str) -> int:

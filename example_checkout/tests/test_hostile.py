@@ -77,6 +77,8 @@ STAFF_LISTS = [
     "/checkout/object/payment/plan/",
     "/checkout/payment/plan/",
     "/checkout/payment/run/",
+    "/checkout/refund/",
+    "/checkout/dispute/",
     "/admin/checkout/checkout/",
     "/admin/checkout/objectpaymentplan/",
 ]

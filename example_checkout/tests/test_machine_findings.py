@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from checkout.errors import InProgress, NotPayable
-from checkout.flows import card, deposit, fulfil, fulfil_charges, on_session, payment, plan, rivals, run
+from checkout.flows import card, deposit, fulfil, fulfil_charges, inbox, on_session, payment, plan, rivals, run
+from checkout.gateway import EventHint
 from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
@@ -193,3 +194,52 @@ def test_a_lost_charge_is_not_asked_for_again_once_its_card_is_refused_for_good(
     assert lost.failure.startswith("released:")
     assert fresh(parts[0]).state_id == "pending"
     assert [one.status for one in library(stripe_simulator).charges.list().data] == ["failed", "succeeded"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("card", "start"), [("pm_card_createDispute", "charge.dispute.created"), ("pm_card_visa", "refund.created")]
+)
+def test_what_came_after_a_charge_is_heard_of_before_the_charge(
+    one_due: Any, stripe_simulator: Any, stripe_trouble: Any, card: str, start: str
+) -> None:
+    """Its answer was lost, so no intent was ours yet: the event counted as none of ours, and was never worked again."""
+    v1 = library(stripe_simulator)
+    customer = one_due.customer
+    made = v1.setup_intents.create(
+        {
+            "customer": customer.customer_id,
+            "payment_method": card,
+            "confirm": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
+    )
+    type(customer).objects.filter(pk=customer.pk).update(payment_method_id=made.payment_method)
+    stripe_trouble("timeout_after_commit", times=2, path="/v1/payment_intents")
+    run.process_payments(pace=fast_pace())
+    lost = one_due.attempts.get()
+    assert (lost.state_id, lost.payment_intent_id) == ("request", "")
+    intent = v1.payment_intents.list({"limit": 1}).data[0]
+    if start.startswith("refund"):
+        v1.refunds.create({"payment_intent": intent.id, "amount": 100})
+    for one in stripe_simulator.events:
+        if one["type"] == start:
+            kept = inbox.receive(_hint(one))
+            assert kept is not None
+            assert inbox.work(kept.pk)
+    lost.refresh_from_db()
+    assert lost.succeeded
+    assert lost.refunds.count() + lost.disputes.count() == 1
+    one_due.refresh_from_db()
+    assert (one_due.object_payment_plan.paused is not None) == start.startswith("charge.dispute")
+
+
+def _hint(event: Any) -> EventHint:
+    return EventHint(
+        id=event["id"],
+        type=event["type"],
+        object_id=event["data"]["object"]["id"],
+        api_version=event["api_version"],
+        livemode=False,
+        created=timezone.now(),
+    )

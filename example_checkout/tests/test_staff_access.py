@@ -10,16 +10,26 @@ from checkout.models import (
     Checkout,
     Customer,
     CustomerPayment,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
+    Refund,
     StaffAction,
 )
-from checkout.tests.factories import CustomerPaymentFactory, NoticeFactory, PaymentPlanFactory
+from checkout.tests.factories import (
+    CustomerPaymentFactory,
+    DifferenceFactory,
+    DisputeFactory,
+    EventFactory,
+    NoticeFactory,
+    PaymentPlanFactory,
+    RefundFactory,
+)
 from checkout.urls import urlpatterns
 from example_checkout.tests.factories import UserFactory
-from example_checkout.tests.staff import EVERYTHING, PART, PLAN, TEMPLATE, make_plan, make_run, staff_with
+from example_checkout.tests.staff import EVERYTHING, PART, PLAN, TEMPLATE, attempt_at, make_plan, make_run, staff_with
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -60,6 +70,17 @@ PAGES = {
     "checkout.mail.preview.list": Page(),
     "checkout.mail.preview": Page(),
     "checkout.mail.preview.html": Page(),
+    "checkout.checkout": Page(),
+    "checkout.refund": Page("refund", 422),
+    "checkout.refund.list": Page(),
+    "checkout.dispute.list": Page(),
+    f"{PLAN}.pause": Page("charge", 302),
+    f"{PLAN}.resume": Page("charge", 302),
+    "checkout.event.list": Page(),
+    "checkout.event": Page(),
+    "checkout.event.replay": Page("change_event", 302),
+    "checkout.reconciliation.list": Page(),
+    "checkout.reconciliation": Page(),
     "checkout.staff.action.list": Page(),
     f"{TEMPLATE}.list": Page(),
     f"{TEMPLATE}.create": Page("add_paymentplan", 422),
@@ -77,6 +98,11 @@ class World:
         self.template = PaymentPlanFactory()
         self.run = make_run("success")
         self.payment = CustomerPaymentFactory(customer=self.plan.customer)
+        self.paid = attempt_at(self.plan.deposit, state__slug="success", payment_intent_id="pi_paid")
+        RefundFactory(checkout=self.paid, amount=10)
+        DisputeFactory(checkout=self.paid)
+        self.event = EventFactory(state="given_up")
+        self.books = DifferenceFactory(checkout=attempt_at(self.part)).reconciliation
         self.notice = NoticeFactory(customer=self.plan.customer, html="<p>Dear customer</p>", state="given_up")
 
     def url(self, name: str) -> str:
@@ -90,10 +116,14 @@ class World:
             ("checkout.customer.payment", self.payment.pk),
             ("checkout.customer", self.plan.customer_id),
             ("checkout.notice", self.notice.pk),
+            ("checkout.checkout", self.paid.pk),
+            ("checkout.refund", self.paid.pk),
+            ("checkout.event", self.event.pk),
+            ("checkout.reconciliation", self.books.pk),
         ):
             if name.startswith(prefix):
                 return reverse(name, args=[pk])
-        if name in (PLAN, f"{PLAN}.delete"):
+        if name in (PLAN, f"{PLAN}.delete", f"{PLAN}.pause", f"{PLAN}.resume"):
             return reverse(name, args=[self.plan.pk])
         if name in (f"{TEMPLATE}.update", f"{TEMPLATE}.delete"):
             return reverse(name, args=[self.template.pk])
@@ -114,8 +144,8 @@ class World:
 
     def rows(self) -> list[Any]:
         tables: tuple[Any, ...] = (
-            *(Checkout, Customer, CustomerPayment, Notice, ObjectPaymentPlan),
-            *(ObjectPaymentPlanInstalment, PaymentPlan, StaffAction),
+            *(Checkout, Customer, CustomerPayment, Event, Notice, ObjectPaymentPlan),
+            *(ObjectPaymentPlanInstalment, PaymentPlan, Refund, StaffAction),
         )
         return [list(table.objects.order_by("pk").values()) for table in tables]
 
@@ -182,6 +212,10 @@ def test_a_post_needs_its_token(name: str) -> None:
         ("checkout.work", "charge", "Mail a new link"),
         ("checkout.work", "mark_paid", "Mark as paid"),
         ("checkout.work", "change_notice", "Send again"),
+        ("checkout.work", "change_event", "Work it again"),
+        ("checkout.checkout", "refund", "Give money back"),
+        (PLAN, "charge", "Pause this plan"),
+        ("checkout.event", "change_event", "Work it again"),
         (f"{TEMPLATE}.list", "add_paymentplan", "New template"),
         (f"{TEMPLATE}.list", "change_paymentplan", "Change"),
         (f"{TEMPLATE}.list", "delete_paymentplan", "Retire"),
@@ -216,7 +250,8 @@ def test_what_is_not_there_is_a_404_page(name: str, pk: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_views_that_may_charge_are_outside_transactions(name: str) -> None:
     (entry,) = [entry for entry in urlpatterns if entry.name == name]
-    moves = PAGES[name].permission in ("charge", "mark_paid", "delete_objectpaymentplan", "change_notice")
+    money = ("charge", "mark_paid", "delete_objectpaymentplan", "refund")
+    moves = PAGES[name].permission in (*money, "change_notice", "change_event")
     assert bool(getattr(entry.callback, "_non_atomic_requests", None)) is moves
 
 
@@ -231,6 +266,9 @@ def test_every_page_has_the_navigation_and_is_kept_by_no_cache(name: str) -> Non
         "checkout.customer.list",
         "checkout.notice.list",
         "checkout.staff.action.list",
+        "checkout.refund.list",
+        "checkout.event.list",
+        "checkout.reconciliation.list",
         "checkout.list",
         "checkout.list.audit",
         f"{PLAN}.list",

@@ -15,8 +15,13 @@ from checkout.models import CheckoutSettings
 from checkout.tests.factories import (
     AgreementFactory,
     CheckoutSettingsFactory,
+    DifferenceFactory,
+    DisputeFactory,
+    EnvironmentFactory,
+    EventFactory,
     NoticeFactory,
     PaymentPlanFactory,
+    RefundFactory,
     StaffActionFactory,
 )
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
@@ -31,10 +36,15 @@ SETTINGS = "admin:checkout_checkoutsettings"
 def seed(count: int = 1) -> None:
     for _number in range(count):
         run = make_run("success", "fail")
-        attempt_at(run.items.first().instalment)
+        attempt = attempt_at(run.items.first().instalment)
+        RefundFactory(checkout=attempt, user=UserFactory())
+        DisputeFactory(checkout=attempt)
         AgreementFactory(checkout__content_object=SalesLedgerFactory(), user=UserFactory())
         NoticeFactory()
         StaffActionFactory(user=UserFactory())
+        EventFactory()
+        DifferenceFactory()
+        EnvironmentFactory()
 
 
 def test_every_model_that_staff_may_look_at_is_there() -> None:

@@ -104,6 +104,7 @@ def test_a_plan_in_the_file(staff: Client) -> None:
         "Email": plan.customer.email,
         "Template": plan.payment_plan.name,
         "State": "Going on",
+        "Paused": "",
         "Next": (timezone.localdate() + timedelta(days=30)).isoformat(),
         "Total": "120.00",
         "Paid": "30.00",

@@ -34,17 +34,6 @@ def webhooks(deliver_webhooks: Any, settings: Any) -> Any:
     return deliver_webhooks
 
 
-def test_a_payment_settles_by_webhook_alone(webhooks: Any, pay: Any, told: list[int]) -> None:
-    checkout = begun(booking())
-    pay(checkout)
-    assert webhooks() > 0
-    assert set(webhooks.statuses) == {200}
-    checkout.refresh_from_db()
-    assert checkout.succeeded
-    assert told == [checkout.pk]
-    print(list(Event.objects.values_list("type", "state", "outcome", "last_error")))
-
-
 def test_refund(webhooks: Any, pay: Any) -> None:
     ledger = booking()
     checkout = begun(ledger)

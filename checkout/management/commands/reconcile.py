@@ -10,6 +10,7 @@ from checkout.errors import CheckoutError
 from checkout.flows import reconcile
 from checkout.management.moments import moment
 from checkout.models import Difference, Reconciliation
+from checkout.views.staff.export import defused
 
 HEADINGS = ("kind", "checkout", "plan", "stripe_id", "ours", "stripe", "detail")
 
@@ -44,7 +45,8 @@ class Command(BaseCommand):
         writer.writerow(HEADINGS)
         for row in self._rows(run):
             checkout = row.checkout.uuid if row.checkout else ""
-            writer.writerow([row.kind, checkout, row.plan_id or "", row.stripe_id, row.ours, row.theirs, row.detail])
+            words = (row.stripe_id, row.ours, row.theirs, row.detail)
+            writer.writerow([row.kind, checkout, row.plan_id or "", *map(defused, words)])
 
     def _lines(self, run: Reconciliation) -> None:
         for row in self._rows(run):

@@ -29,6 +29,8 @@ RETIRE_TEMPLATE = "checkout.delete_paymentplan"
 # Asking a customer for money again is for those who may charge the card.
 ASK_AGAIN = CHARGE
 SEND_AGAIN = "checkout.change_notice"
+REPLAY_EVENT = "checkout.change_event"
+REFUND = "checkout.refund"
 
 
 def may(user: Any) -> dict[str, bool]:
@@ -42,6 +44,8 @@ def may(user: Any) -> dict[str, bool]:
         "retire": user.has_perm(RETIRE_TEMPLATE),
         "ask": user.has_perm(ASK_AGAIN),
         "send": user.has_perm(SEND_AGAIN),
+        "replay": user.has_perm(REPLAY_EVENT),
+        "refund": user.has_perm(REFUND),
     }
 
 

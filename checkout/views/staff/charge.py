@@ -242,4 +242,5 @@ class CustomerPaymentView(StaffMixin, DetailView):  # type: ignore[type-arg]
         keys = [attempt.checkout.pk for attempt in attempts]
         asked = Notice.objects.filter(kind=Notice.AUTHORISE, checkout__in=keys).order_by("-pk").first()
         actions = record_list.about((CustomerPayment, [self.object.pk]))
-        return super().get_context_data(attempts=attempts, asked=asked, actions=actions, **kwargs)
+        paid_by = statement.paid_by(attempts)
+        return super().get_context_data(attempts=attempts, paid_by=paid_by, asked=asked, actions=actions, **kwargs)

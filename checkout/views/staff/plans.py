@@ -11,11 +11,14 @@ from django.views.generic import DetailView
 from checkout import states
 from checkout.models import Notice, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 from checkout.templatetags.checkout_staff import part_state
-from checkout.views.staff import queue, record_list, standing, statement
+from checkout.views.staff import disputes, queue, record_list, standing, statement
 from checkout.views.staff.base import FilteredListView, StaffMixin, day_filter
 from checkout.views.staff.export import CHUNK, Column, batches, plain
 
 WAITING, FAILED, RETRIED, NO_CARD, UNKNOWN, OVERDUE = "waiting", "failed", "retried", "card", "unknown", "overdue"
+PAUSED, DECIDED = "paused", "decided"
+# Beside how a plan stands; some of these are in the work queue.
+PAUSED_BY: Final = {PAUSED: _("Paused"), DECIDED: _("Paused, disputes decided")}
 # What can be wrong with a part, in the words of the work queue; the others are simply to come, or paid.
 PARTS_BY: Final = {
     WAITING: _("The bank wants the customer"),
@@ -42,6 +45,7 @@ class ObjectPaymentPlanListView(FilteredListView):
         (_("Email"), lambda row: row.customer.email),
         (_("Template"), lambda row: row.payment_plan.name),
         (_("State"), lambda row: standing.WORDS[row.standing]),
+        (_("Paused"), lambda row: row.paused),
         (_("Next"), lambda row: None if row.deleted else row.next_due),
         (_("Total"), lambda row: plain(row.total, row.currency)),
         (_("Paid"), lambda row: plain(row.paid, row.currency)),
@@ -56,8 +60,7 @@ class ObjectPaymentPlanListView(FilteredListView):
     def narrow(self, rows: "QuerySet[ObjectPaymentPlan]", chosen: dict[str, str]) -> "QuerySet[ObjectPaymentPlan]":
         """By how they stand, and words of the customer, the description, or the key of the object."""
         if "state" in chosen:
-            condition = standing.conditions(timezone.localdate()).get(chosen["state"])
-            rows = rows.filter(condition) if condition is not None else rows.none()
+            rows = _in_state(rows, chosen["state"])
         if "q" in chosen:
             rows = rows.filter(_search(chosen["q"]))
         return rows
@@ -76,7 +79,7 @@ class ObjectPaymentPlanListView(FilteredListView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With how each plan of the page stands, and how many need a person."""
         today = timezone.localdate()
-        context = super().get_context_data(standings=standing.WORDS, tab="plans", **kwargs)
+        context = super().get_context_data(standings={**standing.WORDS, **PAUSED_BY}, tab="plans", **kwargs)
         trouble = ObjectPaymentPlan.objects.filter(standing.conditions(today)[standing.ATTENTION])
         counted = context["filter"].get("state") == standing.ATTENTION
         context.update(
@@ -146,7 +149,14 @@ class ObjectPaymentPlanView(StaffMixin, DetailView):  # type: ignore[type-arg]
         plan, read = self.object, statement.read(self.object)
         target: Any = plan.content_object
         context = super().get_context_data(statement=read, attempts=read.attempts, **kwargs)
+        found = disputes.of_plan(plan, [line.part for line in read.lines])
         context.update(
+            disputes=found,
+            # of what made it pause, what is open counts; the newest one where all are decided
+            because=[one for one in found if one.is_open] or found[:1],
+            # then what can be done is offered beside the reason
+            paused=bool(plan.paused) and not plan.deleted,
+            can_pause=not plan.deleted and not plan.paused and len(read.lines) > 1 and read.left > 0,
             object_url=target.get_absolute_url() if hasattr(target, "get_absolute_url") else "",
             can_stop=read.can_stop,
             buttons=any(has_button(line.part, context["may"]) for line in read.lines),
@@ -174,14 +184,24 @@ class ObjectPaymentPlanInstalmentView(StaffMixin, DetailView):  # type: ignore[t
         """With its own attempts."""
         plan = self.object.object_payment_plan
         line = statement.Line(part=self.object, balance=None)
+        attempts = statement.read(plan).of(self.object)
         return super().get_context_data(
             plan=plan,
-            attempts=statement.read(plan).of(self.object),
+            attempts=attempts,
+            paid_by=statement.paid_by(attempts),
             overdue=line.overdue,
             asked=Notice.objects.filter(kind=Notice.ON_SESSION_PAYMENT, instalment=self.object).order_by("-pk").first(),
             actions=record_list.about((ObjectPaymentPlanInstalment, [self.object.pk])),
             **kwargs,
         )
+
+
+def _in_state(rows: "QuerySet[ObjectPaymentPlan]", slug: str) -> "QuerySet[ObjectPaymentPlan]":
+    if slug in PAUSED_BY:
+        found = queue.paused().filter(queue.decided()) if slug == DECIDED else queue.paused()
+        return rows.filter(pk__in=found.order_by().values("pk"))
+    condition = standing.conditions(timezone.localdate()).get(slug)
+    return rows.filter(condition) if condition is not None else rows.none()
 
 
 def has_button(part: ObjectPaymentPlanInstalment, may: dict[str, bool]) -> bool:

@@ -3,21 +3,26 @@
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import CharField, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast, Coalesce
 
 from checkout import states
 from checkout.models import (
     Checkout,
     Customer,
     CustomerPayment,
+    Dispute,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
+    Refund,
 )
 
 # After that long an outcome that is not known is not on its way any more, and mail should have gone out.
 LONG: Final = timedelta(hours=1)
+# So long a refund that failed is shown as work, unless it was made again.
+LATELY: Final = timedelta(days=30)
 # Naming both kinds lets the database use the whole of the index on state, deposit and due.
 BOTH_KINDS: Final = (True, False)
 CUSTOMER: Final = "object_payment_plan__customer"
@@ -112,6 +117,61 @@ def mail_in_trouble(now: datetime) -> Q:
     return Q(state=states.GIVEN_UP) | late | lost
 
 
+def events_in_trouble(now: datetime) -> Q:
+    """Given up, or not worked for more than an hour: it fails again and again, or no task works what waits."""
+    return Q(state=states.GIVEN_UP) | Q(state=states.WAITING, created__lt=now - LONG)
+
+
 def notices() -> "QuerySet[Notice]":
     """Every notice, the oldest first, with whom it is for."""
     return Notice.objects.select_related("customer").order_by("pk")
+
+
+def disputes_to_answer() -> Q:
+    """Open ones for which the bank wants to hear the other side."""
+    return Q(state=states.DISPUTE_OPEN, stripe_status__endswith="needs_response")
+
+
+def disputes() -> "QuerySet[Dispute]":
+    """Every dispute, what has to be answered soonest first."""
+    return Dispute.objects.select_related("checkout").order_by(F("due_by").asc(nulls_last=True), "pk")
+
+
+def paused() -> "QuerySet[ObjectPaymentPlan]":
+    """Plans with something left to pay that charge nothing by themselves, the longest paused first."""
+    rows: QuerySet[ObjectPaymentPlan] = ObjectPaymentPlan.objects.outstanding_payment_plans
+    return rows.exclude(paused=None).order_by("paused", "pk")
+
+
+def decided() -> Q:
+    """Plans whose disputes are all decided: nothing is to be waited for any more."""
+    return Q(Exists(_disputes_of_plan())) & ~Q(Exists(_disputes_of_plan().filter(state=states.DISPUTE_OPEN)))
+
+
+def with_last_dispute(rows: "QuerySet[ObjectPaymentPlan]") -> "QuerySet[ObjectPaymentPlan]":
+    """Each with ``last_dispute``: the state of the newest one."""
+    return rows.annotate(last_dispute=Subquery(_disputes_of_plan().order_by("-pk").values("state")[:1]))
+
+
+def _disputes_of_plan() -> "QuerySet[Dispute]":
+    """Of the plan in the query around it: the payments of its parts that are contested."""
+    kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    parts = ObjectPaymentPlanInstalment.objects.filter(object_payment_plan=OuterRef(OuterRef("pk"))).order_by()
+    keys = parts.annotate(key=Cast("pk", CharField(max_length=64))).values("key")
+    return Dispute.objects.filter(checkout__content_type=kind, checkout__object_id__in=keys)
+
+
+def refunds() -> "QuerySet[Refund]":
+    """Every refund, the oldest first."""
+    return Refund.objects.select_related("checkout", "user").order_by("pk")
+
+
+def refunds_failed(now: datetime) -> Q:
+    """Failed lately, and nothing was given back of that payment since: the customer does not have the money."""
+    since = Refund.objects.filter(checkout=OuterRef("checkout"), created__gt=OuterRef("settled"))
+    return Q(state=states.FAIL, settled__gte=now - LATELY) & ~Q(Exists(since.exclude(state=states.FAIL)))
+
+
+def refunds_unknown(now: datetime) -> Q:
+    """Asked for more than an hour ago, and nobody knows what became of them."""
+    return Q(state=states.REQUEST, created__lt=now - LONG)

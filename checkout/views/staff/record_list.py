@@ -9,6 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import (
+    Checkout,
     Customer,
     CustomerPayment,
     Notice,
@@ -35,6 +36,7 @@ def with_targets(rows: "QuerySet[StaffAction]") -> "QuerySet[StaffAction]":
     targets = GenericPrefetch(
         "content_object",
         [
+            Checkout.objects.all(),
             Customer.objects.all(),
             CustomerPayment.objects.select_related("customer"),
             Notice.objects.all(),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from checkout import declines, states
 from checkout.declines import Step
+from checkout.flows.refund import TAKEN
 from checkout.models import ChargedModel, Checkout, Notice, ObjectPaymentPlan, ObjectPaymentPlanInstalment
 
 
@@ -97,6 +98,11 @@ def attempts_of(target: ChargedModel) -> list[Attempt]:
     found = list(Checkout.objects.audit().filter(pk__in=target.attempts.order_by().values("pk")))
     steps = steps_of(found)
     return [Attempt(checkout=checkout, part=target, step=steps.get(checkout.pk, "")) for checkout in found]
+
+
+def paid_by(attempts: list[Attempt]) -> Checkout | None:
+    """The attempt through which Stripe took the money, if one did: what can be given back."""
+    return next((one.checkout for one in attempts if one.checkout.succeeded and one.checkout.action_id in TAKEN), None)
 
 
 def steps_of(checkouts: list[Checkout]) -> dict[int, str]:

@@ -1,7 +1,6 @@
 """The work queue: what needs a person today, the longest waiting first, each with what to do next."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ from checkout import states
 from checkout.models import (
     ChargedModel,
     Checkout,
-    Customer,
     CustomerPayment,
     Notice,
     ObjectPaymentPlanInstalment,
@@ -32,51 +30,13 @@ from checkout.templatetags.checkout_staff import (
     step_in_words,
 )
 from checkout.templatetags.checkout_tags import checkout_amount, checkout_moment
-from checkout.views.staff import customers, plans, queue, statement
+from checkout.views.staff import customers, health, money_work, plans, queue, statement
 from checkout.views.staff.base import StaffMixin
 from checkout.views.staff.mail import TROUBLE
+from checkout.views.staff.section import BACK_HERE, MOST, Button, Row, Section, whole_list
 
-# Of each section; the list behind it has all.
-MOST: Final = 10
 PART: Final = "checkout.object.payment.plan.instalment"
 PAYMENT: Final = "checkout.customer.payment"
-BACK_HERE: Final = "?from=work"
-
-
-@dataclass(frozen=True)
-class Button:
-    """Something that can be done about a row by this user."""
-
-    url: str
-    label: Any
-
-
-@dataclass(frozen=True)
-class Row:
-    """One thing that needs a person. ``since``: since when; ``why`` and ``told`` are words, ``reference`` is not."""
-
-    url: str
-    what: str
-    more: str = ""
-    customer: Customer | None = None
-    amount: str = ""
-    since: datetime | date | None = None
-    why: Any = ""
-    told: Any = ""
-    reference: str = ""
-    buttons: list[Button] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Section:
-    """``meaning``: what it is and what to do about it; ``links``: the whole lists."""
-
-    slug: str
-    title: Any
-    meaning: Any
-    count: int
-    rows: list[Row]
-    links: list[Button]
 
 
 class WorkView(StaffMixin, TemplateView):
@@ -115,12 +75,15 @@ class Desk:
         payments = list(amounts[:MOST])
         self._read_attempts([*first, *second, *payments])
         return [
+            health.environment(),
+            *money_work.sections(self.may, self.now),
             *self._checkouts(),
             self._waiting(waiting.count(), amounts.count(), first, payments),
             self._failed(failed.count(), second),
             self._no_card(no_card.count(), third),
             self._expiring(),
             self._mail(),
+            *health.sections(self.may, self.now),
         ]
 
     def _failed(self, count: int, parts: list[ObjectPaymentPlanInstalment]) -> Section:
@@ -133,7 +96,7 @@ class Desk:
             ),
             count=count,
             rows=[self._part(part, why=self._reason(part), told=self._step(part), ask=True) for part in parts],
-            links=[_all(f"{PART}.list", state=plans.FAILED)],
+            links=[whole_list(f"{PART}.list", state=plans.FAILED)],
         )
 
     def _no_card(self, count: int, parts: list[ObjectPaymentPlanInstalment]) -> Section:
@@ -146,15 +109,15 @@ class Desk:
             ),
             count=count,
             rows=[self._part(part, why=customers.card_state(part.customer)) for part in parts],
-            links=[_all(f"{PART}.list", state=plans.NO_CARD)],
+            links=[whole_list(f"{PART}.list", state=plans.NO_CARD)],
         )
 
     def _waiting(self, parts: int, payments: int, first: list[Any], amounts: list[CustomerPayment]) -> Section:
         rows = [self._part(part, ask=True) for part in first] + [self._payment(one) for one in amounts]
         rows.sort(key=lambda row: (row.since is not None, row.since))
-        links = [_all(f"{PART}.list", state=plans.WAITING)] if parts else []
+        links = [whole_list(f"{PART}.list", state=plans.WAITING)] if parts else []
         if payments:
-            links.append(_all(f"{PAYMENT}.list", _("Payments by staff"), state=states.PAY_ON_SESSION))
+            links.append(whole_list(f"{PAYMENT}.list", _("Payments by staff"), state=states.PAY_ON_SESSION))
         return Section(
             slug="waiting",
             title=_("The bank wants the customer"),
@@ -186,7 +149,7 @@ class Desk:
                 ),
                 count=aside.count(),
                 rows=[self._checkout(one, why=in_words(one.quarantine) or one.quarantine) for one in rows["aside"]],
-                links=[_all("checkout.list.audit", what="aside")],
+                links=[whole_list("checkout.list.audit", what="aside")],
             ),
             Section(
                 slug="unknown",
@@ -197,7 +160,7 @@ class Desk:
                 ),
                 count=unknown.count(),
                 rows=[self._checkout(one) for one in rows["unknown"]],
-                links=[_all("checkout.list.audit", what="unknown")],
+                links=[whole_list("checkout.list.audit", what="unknown")],
             ),
         ]
 
@@ -219,7 +182,7 @@ class Desk:
             meaning=_("Each customer has been asked once for a new card. Remind them before the next charge fails."),
             count=found.count(),
             rows=rows,
-            links=[_all("checkout.card.refresh.list", plans=customers.OUTSTANDING)],
+            links=[whole_list("checkout.card.refresh.list", plans=customers.OUTSTANDING)],
         )
 
     def _mail(self) -> Section:
@@ -233,7 +196,7 @@ class Desk:
             ),
             count=found.count(),
             rows=[self._notice(one) for one in found[:MOST]],
-            links=[_all("checkout.notice.list", state=TROUBLE)],
+            links=[whole_list("checkout.notice.list", state=TROUBLE)],
         )
 
     # one row of each kind
@@ -346,8 +309,3 @@ def _key(target: ChargedModel) -> tuple[int, str]:
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, datetime.min.time()))
-
-
-def _all(name: str, label: Any = "", /, **query: str) -> Button:
-    """The list behind a section."""
-    return Button(reverse(name, query=query), label)

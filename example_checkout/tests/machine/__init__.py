@@ -5,5 +5,8 @@
 ``truth``    what must hold after every step, read from the database and from Stripe
 ``people``   what customers do
 ``shop``     what staff, tasks, the clock and misfortune do
+``office``   mail, amounts of staff; ``giving`` Stripe's post, refunds, disputes
+``postman``  brings Stripe's events to the door
+``books``    what must hold of refunds, disputes and events
 ``recovery`` what is run in the end, and what must be true then
 """

@@ -5,11 +5,31 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from checkout.models import Checkout, CustomerPayment, Notice, ObjectPaymentPlan, ObjectPaymentPlanInstalment
+from checkout.models import (
+    Checkout,
+    CustomerPayment,
+    Dispute,
+    Event,
+    Notice,
+    ObjectPaymentPlan,
+    ObjectPaymentPlanInstalment,
+    PaymentRunItem,
+    Refund,
+)
 from checkout.models.base import StateModel
 
 # Each with the column of its state.
-MOVING: tuple[type[StateModel], ...] = (Checkout, ObjectPaymentPlanInstalment, CustomerPayment, Notice)
+MOVING: tuple[type[StateModel], ...] = (
+    Checkout,
+    ObjectPaymentPlanInstalment,
+    CustomerPayment,
+    Notice,
+    Refund,
+    Dispute,
+    Event,
+)
+# A run writes its item, or finds the one of an earlier portion.
+CLAIMED = ("INSERT", "UPDATE")
 
 
 def keep() -> None:
@@ -30,6 +50,9 @@ def keep() -> None:
                 f"WHEN OLD.{column} <> NEW.{column} BEGIN {note}; END"
             )
         cursor.execute(_sendings())
+        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS claims (item INTEGER, instalment INTEGER)")
+        for when in CLAIMED:
+            cursor.execute(_claims(when))
 
 
 def _sendings() -> str:
@@ -53,6 +76,20 @@ def _sendings() -> str:
     )
 
 
+def _claims(when: str) -> str:
+    """A run claims a part whose plan is, at that moment, paused or stopped."""
+    item, part = PaymentRunItem._meta.db_table, ObjectPaymentPlanInstalment._meta.db_table
+    halted = (
+        f"SELECT 1 FROM main.{part} p JOIN main.{ObjectPaymentPlan._meta.db_table} o "  # noqa: S608
+        f"ON o.id = p.object_payment_plan_id WHERE p.id = NEW.instalment_id AND (o.paused IS NOT NULL OR o.deleted)"
+    )
+    return (
+        f"CREATE TEMP TRIGGER IF NOT EXISTS claims_{when} AFTER {when} ON main.{item} "  # noqa: S608
+        f"WHEN NEW.outcome = 'request' AND EXISTS({halted}) "
+        f"BEGIN INSERT INTO claims VALUES (NEW.id, NEW.instalment_id); END"
+    )
+
+
 def moves() -> list[tuple[str, int, str, str]]:
     """Table, key, from, to: what was written down since the last look."""
     return _take("moves", "SELECT table_name, pk, old, new FROM temp.moves")
@@ -61,6 +98,11 @@ def moves() -> list[tuple[str, int, str, str]]:
 def sendings() -> list[tuple[int, int, bool, bool]]:
     """Place, notice, paid, stopped: the same for the sending of mails."""
     return _take("sendings", "SELECT id, notice, paid, stopped FROM temp.sendings ORDER BY id")
+
+
+def claims_of_paused() -> list[tuple[int, int]]:
+    """Run item, instalment: what a run should not have claimed."""
+    return _take("claims", "SELECT item, instalment FROM temp.claims")
 
 
 def last_sending() -> int:
@@ -77,6 +119,7 @@ def forget() -> None:
     """What was written down so far belongs to the life before."""
     moves()
     sendings()
+    claims_of_paused()
 
 
 def drop() -> None:
@@ -86,6 +129,9 @@ def drop() -> None:
             for model in MOVING:
                 cursor.execute(f"DROP TRIGGER IF EXISTS moves_{model._meta.db_table}")
             cursor.execute("DROP TRIGGER IF EXISTS sendings_note")
+            for when in CLAIMED:
+                cursor.execute(f"DROP TRIGGER IF EXISTS claims_{when}")
+            cursor.execute("DROP TABLE IF EXISTS temp.claims")
             cursor.execute("DROP TABLE IF EXISTS temp.moves")
             cursor.execute("DROP TABLE IF EXISTS temp.sendings")
 

@@ -32,6 +32,9 @@ CARDS = st.sampled_from(
         "4000000000000341",  # saved without complaint, then declined
         "4000002500003155",  # authentication unless it was set up
         "4000000000000002",  # declined, always
+        "4000000000000259",  # disputed as soon as it is charged
+        "4000000000007726",  # what is given back is on its way for an hour
+        "4000000000005126",  # what was given back comes back
     ]
 )
 ANSWERS = st.sampled_from(["complete", "complete", "complete", "fail", "cancel", None])
@@ -44,6 +47,10 @@ NEW_CARDS = st.sampled_from(
         "chargeCustomerFail",
         "authenticationRequiredChargeDeclinedInsufficientFunds",
         LOST_CARD,
+        "createDispute",
+        "createDisputeInquiry",
+        "pendingRefund",
+        "refundFail",
         "nobody's",
     ]
 )

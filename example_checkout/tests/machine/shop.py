@@ -44,7 +44,12 @@ NOES = {"do_not_try_again": {"advice_code": "do_not_try_again"}, "R1": {"network
 # The library asks once more by itself: twice in a row is what the site sees.
 TIMES = st.sampled_from([2, 2, 1, 3, 4])
 CHARGES = "/v1/payment_intents"
-PATHS = st.sampled_from([None, CHARGES, CHARGES, f"{CHARGES}*", "/v1/setup_intents*", "/v1/customers*"])
+PATHS = st.sampled_from(
+    [
+        *(None, CHARGES, CHARGES, f"{CHARGES}*", "/v1/setup_intents*", "/v1/customers*"),
+        *("/v1/refunds*", "/v1/events", "/v1/disputes*"),
+    ]
+)
 METHODS = st.sampled_from(["POST", "POST", "GET", None])
 SPANS = st.sampled_from(
     [
@@ -68,6 +73,8 @@ RIVALS = st.sampled_from(
         *("run", "payments", "setups", "on_session", "charges", "by hand", "delete", "charge", "deliver"),
         # those of ``office``
         *("mail", "demands", "pay", "pay", "new card", "new card", "expiry"),
+        # those of ``giving``
+        *("post", "post", "backfill", "refunds", "give back", "pause", "resume"),
     ]
 )
 

@@ -12,9 +12,12 @@ from checkout.models import (
     Checkout,
     Customer,
     CustomerPayment,
+    Dispute,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
+    Refund,
 )
 from example_checkout.tests.machine.world import World
 
@@ -31,6 +34,9 @@ class Snapshot:
     plans: dict[int, ObjectPaymentPlan]
     customers: dict[int, Customer]
     notices: list[Notice]
+    refunds: list[Refund]
+    disputes: list[Dispute]
+    events: list[Event]
     stripe: Store
 
     def __post_init__(self) -> None:
@@ -83,7 +89,7 @@ def _all(model: Any) -> list[Any]:
 
 
 def look(world: World) -> Snapshot:
-    """Read everything: six queries, and Stripe's books without asking."""
+    """Read everything: nine queries, and Stripe's books without asking."""
     return Snapshot(
         checkouts=_all(Checkout),
         instalments=_all(ObjectPaymentPlanInstalment),
@@ -91,6 +97,9 @@ def look(world: World) -> Snapshot:
         plans={one.pk: one for one in _all(ObjectPaymentPlan)},
         customers={one.pk: one for one in _all(Customer)},
         notices=_all(Notice),
+        refunds=_all(Refund),
+        disputes=_all(Dispute),
+        events=_all(Event),
         # the books themselves: to list them through the API would take longer than the step
         stripe=world.simulator._store.kinds,
     )

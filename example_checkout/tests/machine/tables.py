@@ -9,12 +9,17 @@ from checkout.models import (
     CheckoutSettings,
     Customer,
     CustomerPayment,
+    Difference,
+    Dispute,
+    Event,
     Notice,
     ObjectPaymentPlan,
     ObjectPaymentPlanInstalment,
     PaymentPlan,
     PaymentRun,
     PaymentRunItem,
+    Reconciliation,
+    Refund,
     StaffAction,
 )
 from example_checkout.models import Contact, Product, SalesLedger
@@ -23,6 +28,11 @@ TABLES = [
     model._meta.db_table
     for model in (
         StaffAction,
+        Difference,
+        Reconciliation,
+        Event,
+        Dispute,
+        Refund,
         Notice,
         PaymentRunItem,
         PaymentRun,

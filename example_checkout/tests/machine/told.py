@@ -13,7 +13,15 @@ from example_checkout.tests.machine.snapshot import Snapshot
 from example_checkout.tests.machine.world import World
 
 # What goes out although it is paid or stopped: it tells the staff of that very thing, or is about a card.
-ALWAYS = (Notice.QUARANTINE, Notice.CARD_EXPIRING)
+ALWAYS = (
+    Notice.QUARANTINE,
+    Notice.CARD_EXPIRING,
+    Notice.DISPUTE,
+    Notice.DISPUTE_CLOSED,
+    Notice.REFUND_FAILED,
+)
+# Why an attempt has failed to which no bank has said no: it was never made, or was given back.
+NOT_A_NO = ("released:", "given back")
 ON_ITS_WAY = (states.WAITING, states.SENDING)
 
 
@@ -89,7 +97,8 @@ class Told:
         for row in now.instalments:
             # whoever has just signed up is given some minutes on the page
             signing_up = row.deposit and row.updated > self.world.now - demands.SIGNING_UP
-            waits = row.state_id == states.PAY_ON_SESSION and not row.object_payment_plan.deleted
+            plan = row.object_payment_plan
+            waits = row.state_id == states.PAY_ON_SESSION and not plan.deleted and plan.paused is None
             if waits and not signing_up:
                 assert row.customer_asked is not None, f"the bank wants the customer of {row}, who was not asked"
                 notice = keys.get((Notice.ON_SESSION_PAYMENT, f"{row.pk}:{row.customer_asked.isoformat()}"))
@@ -109,6 +118,6 @@ class Told:
         Such a demand has a notice of its own kind, and that attempt is closed later without anybody saying no.
         """
         for one in now.attempts[row]:
-            told = one.is_charge and one.failed and one.failure and not one.failure.startswith("released:")
+            told = one.is_charge and one.failed and one.failure and not one.failure.startswith(NOT_A_NO)
             if told and not self._waited(one) and not row.object_payment_plan.deleted:
                 assert (Notice.PAYMENT_FAILED, str(one.uuid)) in keys, f"nobody was told of {one}: {one.failure}"

@@ -7,16 +7,24 @@ from collections import Counter
 from typing import Any
 
 from checkout import money, states
-from checkout.models import ChargedModel, Checkout, ObjectPaymentPlan
+from checkout.models import ChargedModel, Checkout, Dispute, Event, Notice, ObjectPaymentPlan, Refund
 from checkout.models.base import StateModel
 from example_checkout.tests.machine import journal
 from example_checkout.tests.machine.banks import Banks
+from example_checkout.tests.machine.books import Books, went_back
 from example_checkout.tests.machine.snapshot import Snapshot, look
 from example_checkout.tests.machine.told import Told
 from example_checkout.tests.machine.world import World
 
 # An intent that its customer can still pay.
 PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
+# Where a row begins; everything else is pending.
+FIRST: dict[type[StateModel], str] = {
+    Notice: states.WAITING,
+    Event: states.WAITING,
+    Refund: states.REQUEST,
+    Dispute: states.DISPUTE_OPEN,
+}
 
 
 class Truth:
@@ -27,6 +35,7 @@ class Truth:
         self.seen: dict[tuple[type[StateModel], int], str] = {}
         self.banks = Banks(world)
         self.told = Told(world)
+        self.books = Books(world)
 
     def check(self) -> Snapshot:
         """Everything, in the order in which a reader would want to know."""
@@ -50,6 +59,7 @@ class Truth:
         self._legal_moves(now, moves)
         self.banks.check(now)
         self.told.check(now, moves)
+        self.books.check(now)
         return now
 
     def _charge_is_ours(self, now: Snapshot, uuid: str, charges: list[dict[str, Any]]) -> None:
@@ -69,7 +79,7 @@ class Truth:
 
     def _paid_once(self, now: Snapshot, row: ChargedModel) -> None:
         attempts = now.attempts[row]
-        charged = [one for one in attempts if str(one.uuid) in now.charges]
+        charged = [one for one in attempts if str(one.uuid) in now.charges and not went_back(now, one)]
         by_hand = [one for one in attempts if one.is_manual and one.succeeded]
         assert len(charged) + len(by_hand) <= 1, f"{row} was paid twice: {charged} {by_hand}"
         succeeded = [one for one in attempts if one.succeeded]
@@ -145,10 +155,10 @@ class Truth:
             assert not (shown and checkout.failed), f"{checkout} has failed, and its customer can still pay it"
 
     def _legal_moves(self, now: Snapshot, moves: list[tuple[str, int, str, str]]) -> None:
-        rows: list[StateModel] = [*now.checkouts, *now.rows, *now.notices]
+        rows: list[StateModel] = [*now.checkouts, *now.rows, *now.notices, *now.refunds, *now.disputes, *now.events]
         moved = {(type(row), row.pk): str(getattr(row, row.STATE)) for row in rows}
         for (model, pk), state in moved.items():
-            before = self.seen.get((model, pk), states.WAITING if model.STATE == "state" else states.PENDING)
+            before = self.seen.get((model, pk), FIRST.get(model, states.PENDING))
             assert state in reachable(model.MOVES, before), f"{model.__name__} {pk}: {before} -> {state}"
         assert set(self.seen) <= set(moved), "a row has been deleted"
         self.seen = moved

@@ -28,6 +28,7 @@ from django.core import signing
 from django.db import connection, transaction
 from django.utils import timezone
 
+from checkout import tasks
 from checkout.errors import (
     AlreadySettled,
     AmountChanged,
@@ -37,11 +38,13 @@ from checkout.errors import (
     StripeRefused,
     StripeUnreachable,
 )
-from checkout.models import Notice
+from checkout.models import Event, Notice
+from checkout.simulator import account
 from checkout.simulator.client import SimulatorHTTPClient
 from checkout.simulator.engine import Simulator
 from example_checkout.models import SalesLedger
 from example_checkout.tests.machine.mailbox import Mailbox
+from example_checkout.tests.machine.postman import Postman
 from example_checkout.tests.machine.tables import TABLES
 
 
@@ -113,11 +116,12 @@ class World:
     def begin(self, now: datetime, skew: int = 0) -> None:
         """Forget everything. Stripe's clock is ``skew`` seconds ahead of the site's."""
         self.now, self.skew = now, skew
-        self.began = now
+        self.began = self.first = now
         self.told: list[int] = []
         self.tried: list[Tried] = []
         self.keys: set[tuple[str, str]] = set()
         self.mail = Mailbox(self)
+        self.post = Postman(self)
         # the charges and pages whose secret some customer was given
         self.shown: set[str] = set()
         # what staff have asked for, by the number that the form brings
@@ -125,6 +129,9 @@ class World:
         # by staff, how often: notices, and instalments
         self.sent_again: Counter[int] = Counter()
         self.asked_again: Counter[int] = Counter()
+        # refunds that staff have asked for, in the same way; and plans that they have let go on
+        self.given: set[UUID] = set()
+        self.resumed: set[int] = set()
         self.facts: Counter[str] = Counter()
         self.host_breaks = 0
         self.audits = 0
@@ -321,13 +328,27 @@ def inhabited(world: World, monkeypatch: Any) -> Iterator[World]:
             raise HostBroke
         transaction.on_commit(lambda: world.told.append(checkout.pk))
 
+    refunded = SalesLedger.checkout_refund
+
+    def heard(booking: SalesLedger, refund: Any) -> None:
+        refunded(booking, refund)
+        if world.host_breaks:
+            world.host_breaks -= 1
+            world.facts["host broke over a refund"] += 1
+            raise HostBroke
+
     # Faster than freezegun by an order of magnitude, and it leaves threads and monotonic clocks alone. Everything of
     # ours asks this one function what time it is.
     monkeypatch.setattr(timezone, "now", world.read_clock)
-    # but for the default of a column, which was bound before, and the links in mails, which Django dates
-    monkeypatch.setitem(Notice._meta.get_field("send_after").__dict__, "_get_default", world.read_clock)
+    # but for the default of two columns, which were bound before, and the links in mails, which Django dates
+    for field in (Notice._meta.get_field("send_after"), Event._meta.get_field("work_after")):
+        monkeypatch.setitem(field.__dict__, "_get_default", world.read_clock)
     monkeypatch.setattr(signing, "time", SimpleNamespace(time=lambda: world.now.timestamp()))
     monkeypatch.setattr(SalesLedger, "checkout_success", counted)
+    monkeypatch.setattr(SalesLedger, "checkout_refund", heard)
+    # Stripe's list reaches back for 30 days. Here an outage may have lasted longer, and all of it can be fetched.
+    monkeypatch.setattr(account, "_EVENT_LIFE", 10**9)
+    monkeypatch.setattr(tasks, "hand_on", lambda pk: world.post.handed.append(pk))
     _current.append(world)
     try:
         yield world

@@ -1,0 +1,60 @@
+"""What the work queue is made of: sections of rows, each row with what this user can do about it."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.urls import reverse
+
+from checkout.models import Customer
+
+# Of each section; the list behind it has all.
+MOST: Final = 10
+# In the address of a button: who comes from the work queue goes back there.
+BACK_HERE: Final = "?from=work"
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something that can be done about a row by this user."""
+
+    url: str
+    label: Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that needs a person. ``since``: since when; ``why`` and ``told`` are words, ``reference`` is not.
+
+    ``until``: it must be done by then.
+    """
+
+    url: str
+    what: str
+    more: str = ""
+    customer: Customer | None = None
+    amount: str = ""
+    since: datetime | date | None = None
+    why: Any = ""
+    told: Any = ""
+    reference: str = ""
+    buttons: list[Button] = field(default_factory=list)
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """``meaning``: what it is and what to do about it; ``links``: the whole lists; ``urgent``: shown in red."""
+
+    slug: str
+    title: Any
+    meaning: Any
+    count: int
+    rows: list[Row]
+    links: list[Button]
+    urgent: bool = False
+
+
+def whole_list(name: str, label: Any = "", /, **query: str) -> Button:
+    """The list behind a section."""
+    return Button(reverse(name, query=query), label)
