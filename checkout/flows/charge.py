@@ -250,13 +250,16 @@ def ask_again(checkout: Checkout, *, now: datetime) -> Intent | None:
 def is_answered_by(checkout: Checkout, intent: Intent) -> bool:
     """Whether an intent that was found by our uuid is what became of ``checkout``.
 
-    Metadata can be typed by anybody with the dashboard: it counts only where all else is what we asked for. Otherwise
+    Metadata can be typed by anybody with the dashboard: a no counts only where all else is what we asked for. Otherwise
     an intent made and cancelled there would end a charge that is under way, and the next run would charge it again.
+    Money that has come under our name is never overlooked: ``settle`` puts aside what differs.
     """
     if checkout.payment_intent_id:
         return intent.id == checkout.payment_intent_id
-    asked = (str(checkout.uuid), checkout.stripe_customer_id, checkout.total, checkout.currency)
-    return (intent.checkout_uuid, intent.customer_id, intent.amount, intent.currency) == asked
+    if intent.checkout_uuid != str(checkout.uuid):
+        return False
+    asked = (checkout.stripe_customer_id, checkout.total, checkout.currency)
+    return intent.succeeded or (intent.customer_id, intent.amount, intent.currency) == asked
 
 
 def conclude(checkout: Checkout, answer: Intent) -> bool | None:

@@ -12,7 +12,19 @@ TOP = Path(__file__).resolve().parents[2]
 PRIVATE = re.compile("|".join(["/wor" + "k/", "/roo" + "t/", r"py[p]i\.org", r"python[h]osted", r"registry\.np[m]js"]))
 UNDONE = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")
 TEXT = {".py", ".rst", ".toml", ".ini", ".txt", ".html", ".js", ".css", ".json", ".sh", ".in", ".cfg", ""}
-GENERATED = {".git", ".hypothesis", ".venv", ".tox", ".demo", "node_modules", "_build", "build", "dist", "__pycache__"}
+GENERATED = {
+    ".bench",
+    ".git",
+    ".hypothesis",
+    ".venv",
+    ".tox",
+    ".demo",
+    "node_modules",
+    "_build",
+    "build",
+    "dist",
+    "__pycache__",
+}
 
 
 def project() -> dict:
