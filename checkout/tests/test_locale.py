@@ -72,17 +72,15 @@ def in_templates() -> set[str]:
 
 
 def in_code() -> set[str]:
-    """The argument of every call of gettext, which most of the package calls ``_``."""
+    """The argument of every call of gettext, which most of the package calls ``_``; both of one for a plural."""
     paths = [path for path in PACKAGE.rglob("*.py") if not {"tests", "simulator"} & set(path.parts)]
-    calls = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    return {
-        str(node.args[0].value)
-        for node in calls
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in ("_", "gettext", "gettext_noop")
-        and isinstance(node.args[0], ast.Constant)
-    }
+    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    calls = [
+        (node.func.id, node.args) for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    wanted = {"_": 1, "gettext": 1, "gettext_noop": 1, "ngettext": 2}
+    said = [argument for name, arguments in calls for argument in arguments[: wanted.get(name, 0)]]
+    return {str(argument.value) for argument in said if isinstance(argument, ast.Constant)}
 
 
 def test_every_sentence_is_in_the_catalogue() -> None:
