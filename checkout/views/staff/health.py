@@ -29,7 +29,7 @@ def environment() -> Section:
     rows = [row] if trouble else []
     return Section(
         slug="environment",
-        title=_("This database does not belong here"),
+        title=_("Wrong environment"),
         meaning=_(
             "Nobody is charged and no mail is sent. This seems to be a copy of another site's database, or the "
             "settings have changed. Correct them, or, if it is on purpose, let somebody who may run commands adopt it."
@@ -53,7 +53,7 @@ def _silent(now: datetime) -> Section:
     rows = [Row(url=url, what=what, why=_("a payment was taken, and no event told of it"), since=since)]
     return Section(
         slug="silent",
-        title=_("Stripe does not tell us anything"),
+        title=_("Silence from Stripe"),
         meaning=_(
             "Payments are found by asking, which is slower. Look in Stripe's dashboard whether the endpoint is "
             "switched on and its deliveries arrive, and whether its signing secret is the one in the settings."
@@ -105,7 +105,7 @@ def _differ(last: Reconciliation | None) -> Section:
     link = Button(page_of(last), _("All of them")) if last is not None else None
     return Section(
         slug="books",
-        title=_("The books differ"),
+        title=_("Differences in the books"),
         meaning=_(
             "What we recorded, what Stripe reports and what the plans promised do not agree. Look at each; the next "
             "comparison shows whether it is right again."
@@ -139,7 +139,7 @@ def _stale(last: Reconciliation | None, now: datetime) -> Section:
     row = Row(url=reverse("checkout.reconciliation.list"), what=str(_("The books")), why=why, since=since)
     return Section(
         slug="stale",
-        title=_("The books have not been compared"),
+        title=_("Books not compared"),
         meaning=_("They are compared each night by a task: see that it runs, or run the command reconcile."),
         count=1 if stale else 0,
         rows=[row] if stale else [],
