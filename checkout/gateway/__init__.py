@@ -18,7 +18,7 @@ from checkout.gateway.answers import (
     Setup,
 )
 from checkout.gateway.books import BookEntry, list_books, retrieve_book_entry
-from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, StripeLimited, prepare, reset
+from checkout.gateway.client import IntentMoved, KeyReused, NoSuchIntent, NotPermitted, StripeLimited, prepare, reset
 from checkout.gateway.customers import (
     CustomerGone,
     create_customer,
@@ -90,6 +90,7 @@ __all__ = [
     "IntentStatus",
     "KeyReused",
     "NoSuchIntent",
+    "NotPermitted",
     "Page",
     "RefundAnswer",
     "Setup",

@@ -35,6 +35,10 @@ class StripeLimited(StripeUnreachable):
     """429: asked too fast. This call did nothing; an earlier one under the same key may have."""
 
 
+class NotPermitted(StripeRefused):
+    """403: the restricted key may not do this."""
+
+
 class KeyReused(StripeUnreachable):
     """The key was used for something else before: what that call did is to be found out, not guessed."""
 
@@ -119,7 +123,11 @@ def translated(verb: str) -> Iterator[None]:
         if error.code in ("payment_intent_unexpected_state", "setup_intent_unexpected_state"):
             raise IntentMoved(evidence) from error
         raise StripeRefused(evidence) from error
-    except (stripe.AuthenticationError, stripe.PermissionError, stripe.CardError) as error:
+    except stripe.PermissionError as error:
+        evidence = _evidence(verb, error)
+        logger.error("gateway not permitted %s", evidence)
+        raise NotPermitted(evidence) from error
+    except (stripe.AuthenticationError, stripe.CardError) as error:
         evidence = _evidence(verb, error)
         logger.error("gateway refused %s", evidence)
         raise StripeRefused(evidence) from error

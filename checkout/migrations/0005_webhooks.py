@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             name='Environment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account_id', models.CharField(max_length=255)),
+                ('account_id', models.CharField(blank=True, max_length=255)),
                 ('livemode', models.BooleanField()),
                 ('site', models.CharField(blank=True, max_length=255)),
                 ('key', models.CharField(max_length=64)),

@@ -15,6 +15,7 @@ from checkout.errors import WrongEnvironment
 logger = logging.getLogger(__name__)
 
 SALT: Final = "checkout.environment"
+UNTOLD: Final = "one that is not told (a restricted key may not read it)"
 # What this process has compared already, by database: the comparison costs a query, and once a call to Stripe.
 _approved: dict[str, "Surroundings | None"] = {}
 
@@ -91,10 +92,15 @@ class EnvironmentManager(models.Manager["Environment"]):
 
 
 def _account_id() -> str:
+    """Whose key it is; nothing where a restricted key may not ask: it then is the key itself that is remembered."""
     # late: setting up a site must not import what speaks to Stripe
     from checkout import gateway
 
-    return gateway.retrieve_account_id()
+    try:
+        return gateway.retrieve_account_id()
+    except gateway.NotPermitted:
+        logger.warning("environment account not told: this key may not read it")
+        return ""
 
 
 def forget() -> None:
@@ -112,7 +118,7 @@ class Environment(models.Model):
 
     ONLY: Final = 1
 
-    account_id = models.CharField(max_length=255)
+    account_id = models.CharField(max_length=255, blank=True)
     livemode = models.BooleanField()
     site = models.CharField(max_length=255, blank=True)
     key = models.CharField(max_length=64)
@@ -143,8 +149,9 @@ class Environment(models.Model):
         found = self.difference(here)
         if not found and not constant_time_compare(self.key, here.key):
             account = _account_id()
-            if account != self.account_id:
-                found = f"it is for the Stripe account {self.account_id}, and the key is of {account}"
+            if not account or account != self.account_id:
+                ours, theirs = self.account_id or UNTOLD, account or UNTOLD
+                found = f"it is for the Stripe account {ours}, and the key is of {theirs}"
             else:
                 Environment.objects.filter(pk=self.pk).update(key=here.key, updated=timezone.now())
         if found:

@@ -183,6 +183,7 @@ class Simulator:
             )
         route, call.ids = found
         self.calls[f"{route.method} {route.template}"] += 1
+        gate.check_rights(key, route)
         fingerprint = Keys.fingerprint(request.method, request.path, params) if call.idempotency_key else ""
         kept = self._keys.lookup(call, fingerprint)
         if kept is not None:

@@ -15,6 +15,8 @@ from .routes import Route
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.(acacia|basil|clover|dahlia|endive))?\Z")
 #: Keys such as ``sk_test_other_shop``, for tests of a site whose key is of another account than it was.
 _OTHER = re.compile(r"(sk|rk|pk)_test_other")
+#: Restricted keys that may do everything but read the account.
+_NARROW = re.compile(r"rk_test_narrow")
 OTHER_ACCOUNT_ID = "acct_1SimulatedOther00"
 #: What Stripe.js adds to its requests and no server sends.
 _BROWSER_ONLY = (
@@ -60,6 +62,17 @@ def _masked(key: str) -> str:
 def account_of(key: str) -> str:
     """Whose key it is. The keys of the other account share the objects of this one: it only has another name."""
     return OTHER_ACCOUNT_ID if _OTHER.match(key) else ACCOUNT_ID
+
+
+def check_rights(key: str, route: Route) -> None:
+    """What a restricted key may not do."""
+    if route.operation == "account_retrieve_current" and _NARROW.match(key):
+        raise StripeFault(
+            403,
+            f"The provided key '{_masked(key)}' does not have the required permissions for this endpoint on account "
+            f"'{account_of(key)}'.",
+            saved=False,
+        )
 
 
 def check_version(headers: Mapping[str, str]) -> str:

@@ -117,6 +117,33 @@ def test_a_rolled_key_of_the_same_account_is_learnt(fresh: Any, settings: Any) -
         check()
 
 
+def test_a_key_that_may_not_read_its_account_is_remembered_itself(fresh: Any, settings: Any) -> None:
+    """A restricted key must not stop a shop that upgrades; and another one is nobody's until it is adopted."""
+    settings.STRIPE_SECRET_KEY = "rk_test_narrow_one"
+    restarted()
+    check()
+    assert Environment.objects.get().account_id == ""
+    restarted()
+    check()
+    for stranger in ("rk_test_narrow_two", "sk_test_other_shop"):
+        settings.STRIPE_SECRET_KEY = stranger
+        restarted()
+        with pytest.raises(WrongEnvironment, match="--adopt"):
+            check()
+    settings.STRIPE_SECRET_KEY = "rk_test_narrow_two"
+    restarted()
+    Environment.objects.adopt()
+    check()
+
+
+def test_a_known_account_is_not_taken_over_by_a_key_that_cannot_say(fresh: Any, settings: Any) -> None:
+    check()
+    settings.STRIPE_SECRET_KEY = "rk_test_narrow_one"
+    restarted()
+    with pytest.raises(WrongEnvironment, match="not told"):
+        check()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_not_as_it_was_is_named_and_says_how_to_adopt(
     fresh: Any, settings: Any, way: Callable[[Any], None]

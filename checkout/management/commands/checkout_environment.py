@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from checkout.errors import CheckoutError
 from checkout.models import Environment
+from checkout.models.environment import UNTOLD
 
 
 class Command(BaseCommand):
@@ -27,5 +28,5 @@ class Command(BaseCommand):
         known = Environment.objects.get()
         mode = "live" if known.livemode else "test"
         self.stdout.write(
-            f"Account {known.account_id}, {mode} mode, site {known.site or '(no name)'}: here it belongs."
+            f"Account {known.account_id or UNTOLD}, {mode} mode, site {known.site or '(no name)'}: here it belongs."
         )
