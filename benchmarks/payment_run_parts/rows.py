@@ -24,8 +24,8 @@ SHOP = """
 """
 # Every booking has a customer and a plan of its own, numbered alike.
 PLANS = """
-    INSERT INTO example_checkout_salesledger (id, number, title, quantity, created, contact_id, product_id)
-    SELECT n, 'B' || n, 'Course', 1, now(), 1, 1 FROM generate_series(1, {plans}) n;
+    INSERT INTO example_checkout_salesledger (id, number, title, quantity, created, contact_id, product_id, refunded)
+    SELECT n, 'B' || n, 'Course', 1, now(), 1, 1, 0 FROM generate_series(1, {plans}) n;
     INSERT INTO checkout_customer (id, uuid, name, email, customer_id, payment_method_id, refused_payment_method_id,
                                    brand, last4, refresh, created, updated)
     SELECT n, gen_random_uuid(), 'Customer ' || n, n || '@example.com', '{customer}', '{method}', '',

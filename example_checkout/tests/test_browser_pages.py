@@ -36,30 +36,40 @@ INLINE = """() => [...document.querySelectorAll("*")].filter((one) =>
   || one.getAttributeNames().some((name) => name.startsWith("on"))).map((one) => one.outerHTML.slice(0, 120))"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(
-    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str], scheme: str
+def faults(page: Any) -> dict[str, Any]:
+    """What is wrong with the page as it stands: for axe, light and dark; at 360 and 1280 px; inline code."""
+    found: dict[str, Any] = {}
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found[scheme] = problems(page)
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        found[f"{width} px"] = needed if needed > width else None
+    found["inline"] = page.evaluate(INLINE)
+    return {name: fault for name, fault in found.items() if fault}
+
+
+def test_every_page_is_accessible_fits_and_has_no_inline_code(
+    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str]
 ) -> None:
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    found = {name: bad for name in every_page(page, site, stripe_server, settings) if (bad := problems(page))}
+    """One walk for all of it: it is the walk that takes the time."""
+    policies: dict[str, str] = {}
+
+    def note(response: Any) -> None:
+        if response.request.resource_type == "document":
+            policies[response.url] = response.headers.get("content-security-policy", "")
+
+    page.on("response", note)
+    found = {name: bad for name in every_page(page, site, stripe_server, settings) if (bad := faults(page))}
     # The walk provokes refusals on purpose; Chromium notes each with its status, and nothing else may be noted.
     assert [line for line in console_errors if "the server responded with a status of 4" not in line] == []
     console_errors.clear()
     assert found == {}
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_every_page_fits_its_window(
-    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str], width: int
-) -> None:
-    page.set_viewport_size({"width": width, "height": 740})
-    wide = {}
-    for name in every_page(page, site, stripe_server, settings):
-        found = page.evaluate("document.documentElement.scrollWidth")
-        if found > width:
-            wide[name] = found
-    console_errors.clear()
-    assert wide == {}
+    assert len(policies) > 10
+    for url, policy in policies.items():
+        assert "default-src 'none'" in policy, url
+        assert "unsafe" not in policy, url
 
 
 def test_the_amount_stays_in_sight_on_a_phone(page: Any, site: Any) -> None:
@@ -72,28 +82,6 @@ def test_the_amount_stays_in_sight_on_a_phone(page: Any, site: Any) -> None:
     for y in (0, 150, 300, 10_000):
         page.evaluate("y => window.scrollTo(0, y)", y)
         assert page.evaluate(in_sight), f"scrolled to {y}"
-
-
-def test_no_page_has_inline_code_and_the_policy_forbids_it(
-    page: Any, site: Any, stripe_server: Any, settings: Any, console_errors: list[str]
-) -> None:
-    policies: dict[str, str] = {}
-
-    def note(response: Any) -> None:
-        if response.request.resource_type == "document":
-            policies[response.url] = response.headers.get("content-security-policy", "")
-
-    page.on("response", note)
-    inline = {
-        name: found for name in every_page(page, site, stripe_server, settings) if (found := page.evaluate(INLINE))
-    }
-    assert inline == {}
-    assert len(policies) > 10
-    for url, policy in policies.items():
-        assert "default-src 'none'" in policy, url
-        assert "unsafe" not in policy, url
-    assert [line for line in console_errors if "Content Security Policy" in line] == []
-    console_errors.clear()
 
 
 def tab_to(page: Any, selector: str) -> None:

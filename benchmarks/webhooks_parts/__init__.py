@@ -1,0 +1,1 @@
+"""What ``benchmarks/webhooks.py`` and ``benchmarks/reconcile.py`` are made of."""
