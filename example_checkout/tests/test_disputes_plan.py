@@ -24,7 +24,7 @@ from example_checkout.tests.plans import let_fall_due, library
 from example_checkout.tests.recovery import ASKS, charge_due, declined_with, due_with, fresh, put_on_file, taken
 from example_checkout.tests.test_races_plan import Rival, meanwhile, one_writer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 DISPUTES = "pm_card_createDispute"
 

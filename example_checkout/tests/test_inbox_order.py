@@ -24,7 +24,7 @@ from example_checkout.tests.plans import (
     start_sign_up,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 STEPS = ("event", "return", "command", "run")
 
 

@@ -17,7 +17,7 @@ from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.pay_pages import PAGE, declined, opened, page
 from example_checkout.tests.plans import ALWAYS_ASKS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
 SUCCESS = "web.checkout.success"

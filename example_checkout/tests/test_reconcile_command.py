@@ -15,7 +15,7 @@ from checkout.models import Reconciliation
 from example_checkout.tests.recovery import days_later
 from example_checkout.tests.test_reconcile import believed, found, no_answer, paid, part
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

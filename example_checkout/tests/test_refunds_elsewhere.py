@@ -31,7 +31,7 @@ from example_checkout.tests.recovery import charge_due, fresh, pay_page
 from example_checkout.tests.test_races import at_once, two_paid
 from example_checkout.tests.test_races_plan import Rival
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

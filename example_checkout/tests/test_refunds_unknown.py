@@ -25,7 +25,7 @@ from example_checkout.tests.money_back import (
 )
 from example_checkout.tests.plans import library
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # What goes wrong, how often in a row (the library asks twice where it may), and what Stripe has done by then.
 LOST = [("timeout_after_commit", 2, 1), ("reset_before", 2, 0), ("conflict", 2, 0), ("rate_limit", 1, 0)]

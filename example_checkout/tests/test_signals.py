@@ -31,7 +31,7 @@ from example_checkout.tests.plans import library, many_due, plan_of, saved_card,
 from example_checkout.tests.recovery import ASKS, FAILS, charge_due, declined_with, due_with
 from example_checkout.tests.test_races import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ALL = {
     "settled": signals.checkout_settled,

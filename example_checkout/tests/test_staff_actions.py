@@ -21,7 +21,7 @@ from example_checkout.tests.plans import (
 )
 from example_checkout.tests.staff import EVERYTHING, PLAN, part_url, press, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.plans import let_fall_due, library, plan_of, sign_up_with
 from example_checkout.tests.staff import EVERYTHING, PLAN, make_plan, press, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LIST = "checkout.dispute.list"
 
 

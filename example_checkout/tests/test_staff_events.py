@@ -19,7 +19,7 @@ from example_checkout.tests.events import begun
 from example_checkout.tests.staff import EVERYTHING, attempt_at, press, staff_with, words
 from example_checkout.tests.test_staff_queue import sections
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LIST = "checkout.event.list"
 
 

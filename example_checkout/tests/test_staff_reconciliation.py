@@ -16,7 +16,7 @@ from example_checkout.tests import desk
 from example_checkout.tests.staff import EVERYTHING, attempt_at, make_plan, staff_with, words
 from example_checkout.tests.test_staff_queue import sections
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LIST = "checkout.reconciliation.list"
 
 
