@@ -40,6 +40,7 @@ SIGNED_IN = {"other", "owner", "staff"}
 OPENS = {"session", "owner", "staff", "link"}
 BOOKED = OPENS - {"link"}
 
+WEBHOOK = "web.stripe.webhook"
 INVOICE = {"step": "invoice", "contact_name": "Ann", "address_1": "1 High Street", "email": "ann@example.com"}
 JSON = {"accept": "application/json"}
 
@@ -200,8 +201,16 @@ def doors(resolver: URLResolver) -> set[tuple[str, str]]:
 def test_the_table_names_every_view_of_the_project() -> None:
     named = {(row.view, "get" if row.post is None else "post") for row in TABLE}
     found = doors(get_resolver())
-    # the staff's pages have a table of their own, by role
-    assert found == named | {door for door in found if door[0] in PAGES}
+    # the staff's pages have a table of their own, by role; who knocks at the webhook counts for nothing
+    webhook = {(WEBHOOK, "get"), (WEBHOOK, "post")}
+    assert found == named | webhook | {door for door in found if door[0] in PAGES}
+
+
+@pytest.mark.parametrize("visitor", ANYBODY)
+def test_the_webhook_opens_for_a_signature_and_for_nobody(make: Any, visitor: str) -> None:
+    client, _ = make().visitor(visitor)
+    assert client.get(reverse(WEBHOOK)).status_code == 405
+    assert client.post(reverse(WEBHOOK), b"{}", content_type="application/json").status_code == 400
 
 
 def test_a_view_that_the_table_does_not_name_is_noticed() -> None:
