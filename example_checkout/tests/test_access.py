@@ -22,7 +22,7 @@ from example_checkout.tests.staff import STAFF_ACT, STAFF_READ
 from example_checkout.tests.test_staff_access import PAGES
 from example_checkout.tests.visitors import BOOK, CARD, CARD_SAVED, FAIL, LINK, ON_SESSION, PAY, SUCCESS, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables, pytest.mark.usefixtures("counters")]
 
 ANYBODY = (
     "anonymous",

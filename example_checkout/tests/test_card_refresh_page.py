@@ -15,7 +15,7 @@ from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.pay_pages import CARD, CARD_SAVED, EMAIL, declined, text
 from example_checkout.tests.plans import GOOD, library, sign_up_with
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
 

@@ -16,7 +16,7 @@ from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 from example_checkout.tests.pay_pages import CARD, PAGE, declined, paid_in_browser, plan_url, text
 from example_checkout.tests.plans import ALWAYS_ASKS, FAILS_LATER, GOOD, plan_of, sign_up_with
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from checkout.urls import urlpatterns
 from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.staff import EVERYTHING, PART, PLAN, TEMPLATE, attempt_at, make_plan, make_run, staff_with
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables]
 
 
 class Page(NamedTuple):

@@ -19,7 +19,7 @@ from checkout.views.staff.charge import SALT
 from example_checkout.tests.plans import library, saved_card
 from example_checkout.tests.staff import EVERYTHING, press, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 VALUES = {"amount": "25.00", "currency": "GBP", "description": "A broken mug"}
 
 

@@ -16,7 +16,7 @@ from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.hostile import TEXTS, each
 from example_checkout.tests.staff import EVERYTHING, PLAN, attempt_at, make_plan, part_url, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 URL = f"{PLAN}.list"
 
 

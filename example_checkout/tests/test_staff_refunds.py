@@ -32,7 +32,7 @@ from example_checkout.tests.money_back import (
 from example_checkout.tests.plans import let_fall_due, library, plan_of, saved_card, sign_up_with
 from example_checkout.tests.staff import EVERYTHING, part_url, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # Whoever sees these has got what they did not ask for.
 TWICE = "This has been sent before, and nothing was given back a second time."
 

@@ -19,7 +19,7 @@ from example_checkout.tests.factories import ProductFactory, SalesLedgerFactory
 from example_checkout.tests.hostile import TEXTS, each
 from example_checkout.tests.staff import make_plan, make_run, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LIST = "checkout.payment.run.list"
 ALL = ("success", "fail", "pay_on_session", "request", "released", "skipped")
 

@@ -15,7 +15,7 @@ from example_checkout.tests.hostile import TEXTS, TOTALS, each
 from example_checkout.tests.plans import offer_plans
 from example_checkout.tests.staff import EVERYTHING, TEMPLATE, make_plan, staff_with, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 TERMS = {"name": "Quarterly", "slug": "quarterly", "deposit": "25", "count": "3", "interval": "3"}
 CREATE = f"{TEMPLATE}.create"
 

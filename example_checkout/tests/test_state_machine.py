@@ -34,6 +34,7 @@ from example_checkout.tests.plans import offer_plans
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
+    pytest.mark.statemachine,
     pytest.mark.usefixtures("seldom_collected"),
 ]
 
