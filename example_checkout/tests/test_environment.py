@@ -37,7 +37,7 @@ from example_checkout.tests.events import begun
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 from example_checkout.tests.plans import let_fall_due, plan_of, sign_up_with, start_sign_up
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ACCOUNT = "GET /v1/account"
 
 

@@ -16,7 +16,7 @@ from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.pay_pages import declined, link, opened, page, staff_charge, text
 from example_checkout.tests.plans import ALWAYS_ASKS, GOOD, let_fall_due, plan_of, sign_up_with
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
 
 JSON = {"accept": "application/json"}
 SUCCESS = "web.checkout.success"

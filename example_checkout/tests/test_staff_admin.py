@@ -27,7 +27,7 @@ from checkout.tests.factories import (
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
 from example_checkout.tests.staff import attempt_at, make_plan, make_run
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables]
 READ_ONLY = [model for model, options in admin.site._registry.items() if isinstance(options, ReadOnlyAdmin)]
 NAMES = sorted(model.__name__.lower() for model in READ_ONLY)
 SETTINGS = "admin:checkout_checkoutsettings"

@@ -21,7 +21,7 @@ from example_checkout.tests.hostile import TEXTS, each
 from example_checkout.tests.plans import library, plan_of, saved_card, sign_up_with
 from example_checkout.tests.staff import EVERYTHING, make_plan, part_url, staff_with, words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables]
 LISTS = {
     "checkout.customer.list": ("q", "card"),
     "checkout.card.refresh.list": ("q", "plans"),

@@ -28,7 +28,7 @@ from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.plans import let_fall_due, library, plan_of, sign_up_with
 from example_checkout.tests.staff import EVERYTHING, PART, part_url, press, staff_with, words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables]
 SECTIONS = [
     *("disputes", "paused", "refunds-failed", "refunds-unknown", "aside", "unknown", "waiting", "failed", "card"),
     *("expiring", "mail", "events", "books"),
