@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 FIRST_QUESTION: Final = timedelta(minutes=5)
 LATER: Final = timedelta(hours=6)
 MOST: Final = 200
+LOOK_BACK: Final = timedelta(days=30)
 LONGEST: Final = 255
 # Why a payment that was closed as given back is put aside again.
 CAME_BACK: Final = "it was given back, and the refund failed afterwards"
@@ -319,7 +320,19 @@ def resolve(*, now: datetime | None = None, dry_run: bool = False, on_progress: 
         Refund.objects.filter(pk=refund.pk, state=before, ask_after=refund.ask_after).update(ask_after=now + LATER)
         if on_progress:
             on_progress(1)
+    _close_left_behind(now)
     return report
+
+
+def _close_left_behind(now: datetime) -> None:
+    """Given back in full, and whoever was about to close the payment died, or Stripe could not be asked just then."""
+    given = Refund.objects.filter(state=states.SUCCESS, created__gte=now - LOOK_BACK)
+    left_open = given.exclude(checkout__state_id=states.SUCCESS).exclude(checkout__quarantine="")
+    for refund in left_open.select_related("checkout").order_by("pk")[:MOST]:
+        try:
+            guarded(refund.checkout, functools.partial(_close_what_was_put_aside, refund.checkout))
+        except CheckoutError as error:
+            logger.warning("refund could not close checkout=%s error=%s", refund.checkout.uuid, error)
 
 
 def _resolve(refund: Refund, *, now: datetime) -> bool:
