@@ -1,6 +1,6 @@
 """How fast a payment run is, what it asks of the database, and how much memory it takes.
 
-Run ``python benchmarks/payment_run.py``, or name some of the parts: speed queries memory due import. It needs nothing
+Run ``python benchmarks/payment_run.py``, or name some of the parts: speed queries memory due. It needs nothing
 beforehand. PostgreSQL is the one of ``DATABASE_URL`` or an embedded one, with a database of its own that is dropped at
 the end. Stripe is ``python -m checkout.simulator``, 200 ms a call; it and each payment run are processes of their own.
 A missed target changes nothing; something left uncharged or charged twice makes the exit code 1.
@@ -21,7 +21,7 @@ from payment_run_parts import charging, standing
 from payment_run_parts.surroundings import own_database
 from payment_run_parts.table import Row, show
 
-PARTS = ("speed", "queries", "memory", "due", "import")
+PARTS = ("speed", "queries", "memory", "due")
 
 
 def _options() -> argparse.Namespace:
@@ -32,7 +32,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--loop", type=int, default=100, help="instalments that the plain loop charges")
     parser.add_argument("--many", type=int, default=20_000, help="instalments due in the large run of the memory table")
     parser.add_argument("--rows", type=int, default=1_000_000, help="instalments among which those due are looked for")
-    parser.add_argument("--times", type=int, default=21, help="how often each import is timed")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
@@ -58,7 +57,6 @@ def main() -> int:
             "queries": ("Database statements", lambda: charging.queries(url, few=200, many=1000)),
             "memory": ("Memory of the run's process", lambda: charging.memory(url, few=2000, many=options.many)),
             "due": ("What is due", lambda: standing.due(url, rows=options.rows)),
-            "import": ("Importing", lambda: standing.importing(times=options.times)),
         }
         for name in wanted:
             title, measure = parts[name]

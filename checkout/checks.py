@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
+from checkout import declines
 from checkout.conf import settings
 from checkout.errors import NotPayable
 from checkout.money import normalise_currency
@@ -155,6 +156,38 @@ def check_mail(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 "CHECKOUT_BASE_URL is not set: mail to customers cannot be written, because its links have no host.",
                 hint="Set it to scheme and host of the site, for example https://shop.example.com.",
                 id="checkout.W003",
+            )
+        )
+    return found
+
+
+@register()
+def check_recovery(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E011: days of retries that are none; E012: who on the staff is told is no list; W006: it is nobody."""
+    found: list[CheckMessage] = []
+    if wrong := declines.wrong_days(getattr(django_settings, "CHECKOUT_RETRY_DAYS", ())):
+        found.append(
+            Error(
+                f"CHECKOUT_RETRY_DAYS: {wrong}",
+                hint="Set it to the days between attempts, for example (3, 5, 7), or to () for none.",
+                id="checkout.E011",
+            )
+        )
+    own = getattr(django_settings, "CHECKOUT_NOTIFY_EMAILS", None)
+    if isinstance(own, str | bytes):
+        found.append(
+            Error(
+                "CHECKOUT_NOTIFY_EMAILS is one text: each letter would be taken for an address.",
+                hint='Set it to a list: ["accounts@example.com"].',
+                id="checkout.E012",
+            )
+        )
+    elif own is None and not settings.notify_emails and not (django_settings.DEBUG or _under_test()):
+        found.append(
+            Warning(
+                "Nobody on the staff is told of payments that were put aside, disputes, and refunds that failed.",
+                hint="Set CHECKOUT_NOTIFY_EMAILS or MANAGERS; CHECKOUT_NOTIFY_EMAILS = [] if the work queue is enough.",
+                id="checkout.W006",
             )
         )
     return found

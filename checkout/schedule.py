@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from dateutil.relativedelta import relativedelta
-
 from checkout import money
 from checkout.errors import NotPayable
 
@@ -29,9 +27,10 @@ def deposit_amount(*, deposit: int, total: Decimal, currency: str) -> Decimal:
 
 def due_dates(*, deposit_due: date, count: int, interval: int) -> list[date]:
     """The days on which ``count`` instalments fall due, in order."""
-    first = deposit_due + relativedelta(day=1)
     late = 1 if deposit_due.day > LAST_DAY_OF_FIRST_HALF else 0
-    return [first + relativedelta(months=late + interval * number) for number in range(1, count + 1)]
+    # months counted from the year 0
+    begin = deposit_due.year * 12 + deposit_due.month - 1 + late
+    return [date(month // 12, month % 12 + 1, 1) for month in (begin + interval * n for n in range(1, count + 1))]
 
 
 def instalments(

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from checkout.views.staff import (
+    accept,
     actions,
     books,
     charge,
@@ -34,6 +35,7 @@ urlpatterns = [
     # one payment, and what was given back
     path("checkout/<int:pk>/", checkout_page.CheckoutView.as_view(), name="checkout.checkout"),
     path("checkout/<int:pk>/refund/", refunds.CheckoutRefundView.as_view(), name="checkout.refund"),
+    path("checkout/<int:pk>/accept/", accept.CheckoutAcceptView.as_view(), name="checkout.accept"),
     path("refund/", refund_list.RefundListView.as_view(), name="checkout.refund.list"),
     path("dispute/", disputes.DisputeListView.as_view(), name="checkout.dispute.list"),
     # the plans of customers

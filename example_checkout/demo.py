@@ -1,5 +1,7 @@
 """``make demo``: the example site, a simulated Stripe, Celery worker and beat, until Ctrl-C.
 
+With arguments, one management command of the demonstration that is running: ``... -m example_checkout.demo reconcile``.
+
 Everything that it writes is kept in ``.demo``; delete that folder to start afresh.
 """
 
@@ -22,10 +24,13 @@ from example_checkout.embedded import postgres
 HOST = "127.0.0.1"
 TOP = Path(__file__).resolve().parent.parent
 DATA = TOP / ".demo"
+# What a command in another terminal has to know; settings.demo reads it.
+STANDING = ("DATABASE_URL", "DEMO_PORT", "DEMO_STRIPE_PORT", "CHECKOUT_WEBHOOK_SECRETS")
 BANNER = """
   The example site is ready:   http://{host}:{port}/
   (stop it with Ctrl-C; delete .demo to start afresh; what follows is the log)
-  Mail is written to .demo/mail.
+  Time, cron and the mail, at a click:  http://{host}:{port}/demo/
+  Any command in a second terminal:     .venv/bin/python -m example_checkout.demo process_payments
 {users}
   Test cards: any future date, any CVC, any postcode
     4242 4242 4242 4242   pays
@@ -109,7 +114,10 @@ def supervise(environment: dict[str, str], site: int, stripe: int, users: str) -
 
 
 def main() -> int:
-    """Set the demonstration up and run it."""
+    """Set the demonstration up and run it; or run the command that was given."""
+    if sys.argv[1:]:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "example_checkout.settings.demo"
+        return subprocess.call([sys.executable, "manage.py", *sys.argv[1:]], cwd=TOP)  # noqa: S603  # nosec B603
     site, stripe = port("DEMO_PORT", 8000), port("DEMO_STRIPE_PORT", 12111)
     DATA.mkdir(exist_ok=True)
     print("Preparing the database ...", flush=True)
@@ -125,9 +133,14 @@ def main() -> int:
             # In a container everything runs as root, and a demonstration may.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
-        manage(environment, "migrate", "--verbosity", "0")
-        users = manage(environment, "demo_data")
-        return supervise(environment, site, stripe, users)
+        running = DATA / "running"
+        running.write_text("".join(f"{name}={environment[name]}\n" for name in STANDING))
+        try:
+            manage(environment, "migrate", "--verbosity", "0")
+            users = manage(environment, "demo_data")
+            return supervise(environment, site, stripe, users)
+        finally:
+            running.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Settings of the processes that send: the example site, a database of its own, a backend that counts."""
+"""Settings of the processes that send: the example site with its SMTP backend, and a database of its own."""
 
 import os
 
@@ -15,8 +15,9 @@ STRIPE_SECRET_KEY = "sk_test_benchmark"  # noqa: S105
 CHECKOUT_BASE_URL = "https://shop.example.com"
 LOGGING = {**LOGGING, "loggers": {"checkout": {"handlers": ["console"], "level": "WARNING"}}}
 
-BACKEND = "mail_parts.counting.EmailBackend"
+HOST, PORT = "127.0.0.1", int(os.environ.get("BENCH_SMTP_PORT", "0"))
+BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": BACKEND}}
+    MAILERS = {"default": {"BACKEND": BACKEND, "OPTIONS": {"host": HOST, "port": PORT, "timeout": 30}}}
 else:
-    EMAIL_BACKEND = BACKEND
+    EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = BACKEND, HOST, PORT, 30

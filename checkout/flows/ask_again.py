@@ -63,7 +63,8 @@ def _declined(part: ObjectPaymentPlanInstalment, *, user: "User") -> None:
             kind=Notice.PAYMENT_FAILED,
             key=f"{attempt.uuid}:{last.pk if last is not None else 0}",
             defaults={
-                "template": "payment_failed" if retry_due else "payment_last_notice",
+                # "we have tried several times" only to whom that was said before
+                "template": "payment_failed" if retry_due or last is None else last.template,
                 "facts": {**(last.facts if last is not None else {}), "retry_due": retry_due},
                 "checkout": attempt,
                 "instalment": part,

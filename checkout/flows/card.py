@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from checkout import states
 from checkout.conf import settings
-from checkout.errors import AlreadySettled, CheckoutError, NotPayable
+from checkout.errors import AlreadySettled, CheckoutError, NotPayable, StripeUnreachable
 from checkout.flows import customer, sign_up
 from checkout.flows.rivals import close_open_attempts
 from checkout.flows.settle import guarded
@@ -29,7 +29,8 @@ STRAGGLERS = 100
 
 def customer_of(user: Any) -> Customer | None:
     """The customer with a signed-in user's address (compared without case) who has, or had, a payment plan."""
-    found = Customer.objects.for_email(getattr(user, "email", "") or "")
+    email = getattr(user, "email", "") or ""
+    found = Customer.objects.for_email(email) if email.strip() else None
     if found is None or not ObjectPaymentPlan.objects.filter(customer=found, deleted=False).exists():
         return None
     return found
@@ -39,26 +40,47 @@ def start_refresh(payer: Customer, *, user: "User") -> Checkout:
     """The checkout (action ``card_refresh``) in which a new card is saved for all plans of ``payer``.
 
     The user's open one, if there is one. Nothing is charged. Commits before it calls Stripe, so not inside a
-    transaction. Raises the gateway's errors; calling it again is then safe.
+    transaction. Raises the gateway's errors; calling it again is then safe, and starts anew where the answer cannot be
+    had: Stripe keeps a 500 under its key for a day, and an intent whose secret nobody was given saves no card.
     """
     Environment.objects.check_environment()
     payer = customer.ensure_at_stripe(payer)
-    mine = Checkout.objects.for_content_object(payer).filter(action_id=states.CARD_REFRESH, state_id__in=states.OPEN)
+    found = open_refresh(payer, user=user)
+    if found is not None and _has_intent(found):
+        return found
+    with transaction.atomic(durable=True):
+        made: Checkout = Checkout.objects.create(
+            action_id=states.CARD_REFRESH,
+            user=user if user is not None and user.is_authenticated else None,
+            content_object=payer,
+            description="\n".join(payer.checkout_description),
+            currency=settings.currency,
+            customer=payer,
+            stripe_customer_id=payer.customer_id,
+        )
+    logger.info("card refresh started checkout=%s customer=%s", made.uuid, payer.pk)
+    sign_up.ensure_intent(made)
+    return made
+
+
+def open_refresh(payer: Customer, *, user: "User") -> Checkout | None:
+    """The user's open attempt, of the customer that ``payer`` is at Stripe now."""
+    mine = Checkout.objects.for_content_object(payer).filter(
+        action_id=states.CARD_REFRESH,
+        state_id__in=states.OPEN,
+        # one who was deleted at Stripe meanwhile saves no card any more
+        stripe_customer_id=payer.customer_id,
+    )
     found: Checkout | None = mine.filter(user=getattr(user, "pk", None)).order_by("-pk").first()
-    if found is None:
-        with transaction.atomic(durable=True):
-            found = Checkout.objects.create(
-                action_id=states.CARD_REFRESH,
-                user=user if user is not None and user.is_authenticated else None,
-                content_object=payer,
-                description="\n".join(payer.checkout_description),
-                currency=settings.currency,
-                customer=payer,
-                stripe_customer_id=payer.customer_id,
-            )
-        logger.info("card refresh started checkout=%s customer=%s", found.uuid, payer.pk)
-    sign_up.ensure_intent(found)
     return found
+
+
+def _has_intent(checkout: Checkout) -> bool:
+    try:
+        sign_up.ensure_intent(checkout)
+    except StripeUnreachable:
+        return False
+    return True
 
 
 def show(checkout: Checkout) -> Setup:

@@ -48,30 +48,34 @@ def came_to_nothing(checkout: Checkout, part: ChargedModel, decline: Decline | N
     if not isinstance(part, ObjectPaymentPlanInstalment):
         part.checkout_fail()
         return
-    retry_due = _next_try(part, step)
+    retry_due = _next_try(part, decline)
     last = retry_due is None and part.retries > 0
     part.checkout_fail(due=retry_due)
     if step is not None and not part.stopped:
         facts.payment_failed(
             part,
             checkout,
-            step=Step.ANOTHER_CARD if step is Step.RETRY and retry_due is None else step,
+            # after the last of several the same card may still do, if its owner sees to it
+            step=Step.ANOTHER_CARD if step is Step.RETRY and retry_due is None and not last else step,
             retry_due=retry_due,
             last=last,
             send_after=timezone.now() + DEPOSIT_PATIENCE if part.deposit else None,
         )
 
 
-def _next_try(part: ObjectPaymentPlanInstalment, step: Step | None) -> date | None:
+def _next_try(part: ObjectPaymentPlanInstalment, decline: Decline | None) -> date | None:
     """The day of the next automatic attempt; None after a hard no, for a deposit, and when there have been enough."""
-    if step not in declines.SOFT or part.deposit or part.stopped:
+    if decline is None or decline.step not in declines.SOFT or part.deposit or part.stopped:
         return None
-    lately = part.attempts.filter(
-        action_id=states.CHARGE, state_id=states.FAIL, created__gte=timezone.now() - declines.WITHIN
-    )
+    rows = part.attempts.filter(action_id=states.CHARGE, state_id=states.FAIL).exclude(failure__startswith="released:")
+    # the newest first, this one included; more than the networks allow in all need not be looked at
+    tried = list(rows.values_list("created", flat=True)[: declines.MOST_ATTEMPTS])
+    lately = timezone.now() - declines.WITHIN
     return declines.next_try(
         today=timezone.localdate(),
         retries=part.retries,
         days=settings.retry_days,
-        attempts=lately.exclude(failure__startswith="released:").count(),
+        attempts=sum(1 for moment in tried if moment >= lately),
+        network_advice_code=decline.network_advice_code,
+        first=timezone.localdate(tried[: part.retries + 1][-1]) if tried else None,
     )

@@ -47,6 +47,8 @@ def charge(
             record(
                 StaffAction.CHARGE_CUSTOMER, payment, user=user, detail=f"{amount} {currency}: {payment.description}"
             )
+    if (payment.customer_id, payment.amount, payment.currency) != (customer.pk, amount, currency):
+        raise NotPayable(f"The key {uuid} stands for another payment: {payment.pk}.")
     if payment.state_id != states.PENDING:
         # a double click, or the page sent again: what became of the first one counts
         return payment

@@ -124,6 +124,11 @@ def _keep(customer: Customer, on_file: CardOnFile, report: Report) -> None:
         if _is_far(customer):
             return
         card = _ask_for(ours)
+        if card is not None and card.customer_id != customer.customer_id:
+            # detached, and the event that told of it was lost: a charge would be refused
+            _take_off(customer)
+            report.missing += 1
+            return
     card = card or _ask_for(on_file.source_id)
     if card is None:
         report.missing += 1

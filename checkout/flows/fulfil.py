@@ -191,7 +191,7 @@ def _close_unasked(*, now: datetime, dry_run: bool, report: Report) -> None:
     unasked = Checkout.objects.filter(
         payment_intent_id="",
         setup_intent_id="",
-        action_id__in=(*payment.OFFERED, states.MANUAL),
+        action_id__in=(*payment.OFFERED, states.MANUAL, states.CARD_REFRESH),
         state_id__in=states.OPEN,
         created__lt=now - settings.abandon_after,
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from checkout import gateway, states
 from checkout.errors import AlreadySettled, InProgress, NotPayable
 from checkout.flows import customer, payment
-from checkout.flows.rivals import close_open_attempts
+from checkout.flows.rivals import close_open_attempts, evict
 from checkout.flows.settle import settle
 from checkout.models import ChargedModel, Checkout, Customer, Environment
 
@@ -27,14 +27,20 @@ def start(target: "Payable", *, user: "User") -> Checkout:
     one with a new intent, after everything that could still be paid was closed at Stripe.
     """
     Environment.objects.check_environment()
-    payment.payable(_fresh(target), states.PAY_ON_SESSION)
+    fresh = _fresh(target)
+    not_being_charged(fresh)
+    payment.payable(fresh, states.PAY_ON_SESSION)
+    payer = customer.ensure_at_stripe(payer_of(fresh))
     found: Checkout | None = _open_ones(target).first()
-    if found is not None and _still_open(found):
+    if found is not None and found.stripe_customer_id != payer.customer_id:
+        # of one who has been deleted at Stripe: the card that pays there could not be kept for the one of now
+        evict(found)
+    elif found is not None and _still_open(found):
         return found
-    waiting = _waiting_charge(target)
+    waiting = _waiting_charge(target, payer)
     if waiting is None:
         close_open_attempts(target)  # type: ignore[arg-type]
-    checkout = _make(target, user=user, waiting=waiting)
+    checkout = _make(target, user=user, payer=payer, waiting=waiting)
     if checkout.takes_over_id and checkout.payment_intent_id:
         gateway.adopt_payment_intent(checkout.payment_intent_id, uuid=str(checkout.uuid))
     else:
@@ -44,6 +50,12 @@ def start(target: "Payable", *, user: "User") -> Checkout:
     if not checkout.is_open:
         raise InProgress(f"Checkout {checkout.pk} was closed while it was opened: look again.")
     return checkout
+
+
+def not_being_charged(target: Any) -> None:
+    """Raise ``InProgress`` while nobody knows what became of a charge: "nothing to pay" would not be true."""
+    if isinstance(target, ChargedModel) and target.state_id == states.REQUEST:
+        raise InProgress(f"The outcome of an attempt to charge {target!r} is not known yet.")
 
 
 def payer_of(target: Any) -> Customer:
@@ -83,10 +95,10 @@ def _still_open(checkout: Checkout) -> bool:
     return checkout.is_open
 
 
-def _waiting_charge(target: Any) -> Checkout | None:
+def _waiting_charge(target: Any, payer: Customer) -> Checkout | None:
     """The charge that waits for its customer and can be gone on with; settles it if it is decided."""
     charges = Checkout.objects.for_content_object(target).filter(
-        action_id=states.CHARGE, state_id=states.PAY_ON_SESSION
+        action_id=states.CHARGE, state_id=states.PAY_ON_SESSION, stripe_customer_id=payer.customer_id
     )
     found: Checkout | None = charges.exclude(payment_intent_id="").order_by("-pk").first()
     if found is None:
@@ -102,9 +114,8 @@ def _waiting_charge(target: Any) -> Checkout | None:
     return None
 
 
-def _make(target: Any, *, user: "User", waiting: Checkout | None) -> Checkout:
+def _make(target: Any, *, user: "User", payer: Customer, waiting: Checkout | None) -> Checkout:
     """The row, under the lock of its object, so that of two who follow a link at once the second gets the first's."""
-    payer = customer.ensure_at_stripe(payer_of(target))
     with transaction.atomic(durable=True):
         locked = _locked(target)
         total, currency = payment.payable(locked, states.PAY_ON_SESSION)
@@ -126,7 +137,7 @@ def _make(target: Any, *, user: "User", waiting: Checkout | None) -> Checkout:
             total=total,
             currency=currency,
             customer=payer,
-            stripe_customer_id=taken.stripe_customer_id if taken is not None else payer.customer_id,
+            stripe_customer_id=payer.customer_id,
             payment_intent_id=taken.payment_intent_id if taken is not None else "",
             takes_over=taken,
         )

@@ -57,10 +57,13 @@ def resume(checkout: Checkout) -> bool:
     """
     payable(checkout.content_object, checkout.action_id)
     try:
-        ensure_intent(checkout)
+        made = ensure_intent(checkout)
     except StripeUnreachable:
         return False
-    return True
+    if made is not None:
+        # whoever got no answer to the same call has closed it, and started anew
+        checkout.refresh_from_db(fields=["state", "updated"])
+    return checkout.is_open
 
 
 def ensure_intent(checkout: Checkout) -> Answer | None:

@@ -130,6 +130,13 @@ def _claim(
             if known.checkout_id != locked.pk:
                 raise NotPayable(f"The key {uuid} is of a refund of another payment.")
             return known, False
+        if checkout.quarantine and locked.succeeded and not checkout.succeeded:
+            raise NotPayable(
+                f"Checkout {locked.pk} was put aside and has been accepted meanwhile.",
+                customer_message=_(
+                    "Nothing has been given back: the payment was accepted or put aside meanwhile. Please look again."
+                ),
+            )
         rest = taken.amount - locked.refunds.given_back()
         if amount > rest:
             raise NotPayable(

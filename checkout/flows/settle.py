@@ -23,16 +23,20 @@ GIVEN_BACK = "given back"
 Settled = TypeVar("Settled")
 # A checkout under its lock, and the object's other attempts that count.
 Locked = tuple[Checkout, list[Checkout]]
+Check = Callable[[Checkout, list[Checkout]], object]
 
 
-def settle(checkout: Checkout, answer: Answer, *, card: Card | None = None, by_audit: bool = False) -> bool:
+def settle(
+    checkout: Checkout, answer: Answer, *, card: Card | None = None, by_audit: bool = False, check: Check | None = None
+) -> bool:
     """Make our record agree with what Stripe says of the intent; True if this call moved the checkout.
 
     Compares amount, currency, customer and uuid first: a payment that differs is put in quarantine, the staff are
     told, and nothing is fulfilled. Then, in one transaction of its own: the state moves, a saved card is recorded, the
     host's ``checkout_success`` or ``checkout_fail`` runs, and the notices are written. If the host raises, all of it is
     undone and the exception goes on. An intent that is still undecided, a lost race and a repeat are an ordinary False.
-    ``checkout`` is brought up to date. ``card``: what is known of the card that was saved by it.
+    ``checkout`` is brought up to date. ``card``: what is known of the card that was saved by it. ``check`` looks at a
+    success once more under the lock: if it raises, or nothing moves, what it has written is undone as well.
     """
     to = _decided(checkout, answer)
     if to is None:
@@ -40,7 +44,7 @@ def settle(checkout: Checkout, answer: Answer, *, card: Card | None = None, by_a
     if to != states.SUCCESS:
         return _finish(checkout, to, answer=answer)
     card = answer.card if isinstance(answer, Setup) and answer.card is not None else card
-    return _finish(checkout, to, answer=answer, card=card, by_audit=by_audit)
+    return _finish(checkout, to, answer=answer, card=card, by_audit=by_audit, check=check)
 
 
 def settle_together(answers: Sequence[tuple[Checkout, Intent]]) -> list[bool]:
@@ -196,15 +200,25 @@ def mismatch(checkout: Checkout, answer: Answer) -> str:
 
 
 def _finish(
-    checkout: Checkout, to: str, *, answer: Answer | None = None, card: Card | None = None, by_audit: bool = False
+    checkout: Checkout,
+    to: str,
+    *,
+    answer: Answer | None = None,
+    card: Card | None = None,
+    by_audit: bool = False,
+    check: Check | None = None,
 ) -> bool:
     with transaction.atomic(durable=True):
         locked, others = _lock(checkout)
+        if check is not None:
+            check(locked, others)
         moved = _may_move(locked, to, by_audit=by_audit) and _move(
             locked, others, to, answer=answer, card=card, by_audit=by_audit
         )
         if moved:
             _note_outcomes([locked])
+        elif check is not None:
+            transaction.set_rollback(True)
     # only what is committed is told: the database may still refuse what the host wrote
     _copy(locked, checkout)
     if moved:

@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dateutil.relativedelta import relativedelta
 from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -90,6 +89,9 @@ class Customer(models.Model):
     @property
     def is_expiring(self) -> bool:
         """The card expires within a month from today, or has expired."""
+        # late: setting a site up does without it
+        from dateutil.relativedelta import relativedelta
+
         if self.expiry_date is None:
             return False
         return self.expiry_date <= timezone.localdate() + relativedelta(months=1)

@@ -1,12 +1,14 @@
 """Where this database belongs: a copy of it must not charge or mail anybody by mistake."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from checkout.conf import settings
@@ -16,6 +18,12 @@ logger = logging.getLogger(__name__)
 
 SALT: Final = "checkout.environment"
 UNTOLD: Final = "one that is not told (a restricted key may not read it)"
+# In English for logs and commands, translated for who reads the staff's pages.
+OTHER_MODE: Final = gettext_noop("it is for %(known)s payments, and the key is for %(here)s ones")
+OTHER_SITE: Final = gettext_noop("it belongs to %(known)s, and this is %(here)s")
+LIVE: Final = gettext_noop("live")
+TEST: Final = gettext_noop("test")
+NO_NAME: Final = gettext_noop("(no name)")
 # What this process has compared already, by database: the comparison costs a query, and once a call to Stripe.
 _approved: dict[str, "Surroundings | None"] = {}
 
@@ -85,10 +93,13 @@ class EnvironmentManager(models.Manager["Environment"]):
         return known
 
     def trouble(self) -> str:
-        """Why nothing is charged or mailed, as far as can be told without asking Stripe; empty if nothing is wrong."""
+        """Why nothing is charged or mailed, as far as can be told without asking Stripe; empty if nothing is wrong.
+
+        For the staff: in the language of now.
+        """
         here = surroundings()
         known = self.first()
-        return known.difference(here) if known is not None else ""
+        return known.difference(here, say=gettext) if known is not None else ""
 
 
 def _account_id() -> str:
@@ -135,13 +146,15 @@ class Environment(models.Model):
     def __str__(self) -> str:
         return f"{self.account_id} {'live' if self.livemode else 'test'} {self.site}"
 
-    def difference(self, here: Surroundings) -> str:
-        """What is not as it is remembered, the account left out, which only Stripe can tell."""
+    def difference(self, here: Surroundings, *, say: Callable[[str], str] = str) -> str:
+        """What is not as it is remembered, the account left out, which only Stripe can tell. ``say`` translates it."""
         found = []
         if self.livemode != here.livemode:
-            found.append(f"it is for {_mode(self.livemode)} payments, and the key is for {_mode(here.livemode)} ones")
+            found.append(say(OTHER_MODE) % {"known": say(_mode(self.livemode)), "here": say(_mode(here.livemode))})
         if self.site != here.site:
-            found.append(f"it belongs to {self.site or '(no name)'}, and this is {here.site or '(no name)'}")
+            found.append(
+                say(OTHER_SITE) % {"known": self.site or say(NO_NAME), "here": here.site or say(NO_NAME)},
+            )
         return "; ".join(found)
 
     def compare(self, here: Surroundings) -> None:
@@ -162,4 +175,4 @@ class Environment(models.Model):
 
 
 def _mode(livemode: bool) -> str:
-    return "live" if livemode else "test"
+    return LIVE if livemode else TEST

@@ -20,6 +20,7 @@ class StaffAction(models.Model):
     ASK_AGAIN: ClassVar[str] = "ask_again"
     SEND_AGAIN: ClassVar[str] = "send_again"
     REFUND: ClassVar[str] = "refund"
+    ACCEPT: ClassVar[str] = "accept"
     PAUSE_PLAN: ClassVar[str] = "pause_plan"
     RESUME_PLAN: ClassVar[str] = "resume_plan"
     REPLAY_EVENT: ClassVar[str] = "replay_event"
@@ -35,6 +36,7 @@ class StaffAction(models.Model):
         ASK_AGAIN: gettext_noop("Mailed the customer a new link"),
         SEND_AGAIN: gettext_noop("Sent the mail again"),
         REFUND: gettext_noop("Gave money back"),
+        ACCEPT: gettext_noop("Accepted what was put aside as paid"),
         PAUSE_PLAN: gettext_noop("Paused the plan"),
         RESUME_PLAN: gettext_noop("Went on with the plan"),
         REPLAY_EVENT: gettext_noop("Worked the event again"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,7 +28,8 @@ def quarantined(checkout: Checkout, reason: str) -> None:
         },
     )
     if created:
-        transaction.on_commit(partial(outbox.send, notice.pk))
+        # robust: what was settled stays settled, whatever hinders the mail, and send_notices comes back to it
+        transaction.on_commit(lambda: outbox.send(notice.pk), robust=True)
 
 
 def payment_failed(

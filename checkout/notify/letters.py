@@ -39,6 +39,8 @@ TEMPLATES: Final = {
 }
 FOLDER: Final = "checkout/mail"
 LONGEST_SUBJECT: Final = 200
+# Invisible, and part of names in Persian and in the scripts of India, and of many emoji.
+JOINERS: Final = "\u200c\u200d"
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,13 @@ def context(notice: Notice, about: Any) -> dict[str, Any]:
 
 
 def one_line(text: object) -> str:
-    """``text`` without line breaks and control characters, which would forge headers, or paragraphs in a name."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+    """``text`` without line breaks and control characters, which would forge headers, or paragraphs in a name.
+
+    Without those that turn the direction of what follows, too; but names and emoji are joined as they were.
+    """
+    return " ".join(
+        "".join(letter if letter.isprintable() or letter in JOINERS else " " for letter in str(text)).split()
+    )
 
 
 def seller() -> str:

@@ -32,6 +32,13 @@ FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 # With these pauses about twenty hours after the first.
 MOST_TRIES: Final = 12
+# A server that is away says nothing about the mail: it is not given up for that before a long week-end is over.
+LONGEST_AWAY: Final = timedelta(days=4)
+PAUSE_AWAY: Final = timedelta(minutes=30)
+# The second mail of two may be the last: not while the trouble that swallowed the answer to the first goes on.
+PAUSE_IN_DOUBT: Final = timedelta(minutes=15)
+# A plan that is paused for a dispute is not written about: what is charged, and when, is not known.
+PAUSE_WITH_PLAN: Final = timedelta(hours=6)
 # Until we look again whether the customer, who is paying at this moment, has paid.
 PATIENCE: Final = timedelta(minutes=10)
 PAGE: Final = 100
@@ -50,6 +57,11 @@ class Instead(Enum):
 
     MOOT = "moot"
     LATER = "later"
+    WITH_PLAN = "with plan"
+
+
+class NobodyToTell(Exception):
+    """There are recipients, and none of them has an address."""
 
 
 def send(notice_pk: int, *, line: Line | None = None) -> bool:
@@ -59,19 +71,20 @@ def send(notice_pk: int, *, line: Line | None = None) -> bool:
     it, and no lock is held meanwhile. May be called twice, and by many processes. What the mail server or a template
     does wrong is no error here: the notice waits for ``send_unsent``. ``line``: a connection to share.
     """
-    if not _belongs_here() or not _claim(notice_pk):
+    notice = _claim(notice_pk) if _belongs_here() else None
+    if notice is None:
         return False
-    notice = Notice.objects.select_related(*RELATED).get(pk=notice_pk)
     ready, error = tried(lambda: _prepare(notice))
     if error is not None:
         logger.error("notify could not write notice=%s template=%s", notice.pk, notice.template, exc_info=error)
-        _not_sent(notice, in_short(error))
+        _not_sent(notice, in_short(error), for_good=isinstance(error, NobodyToTell))
         return False
     if ready is Instead.MOOT:
-        notice.move_to(states.MOOT)
+        _give_back(notice, states.MOOT)
         return False
-    if ready is Instead.LATER:
-        _give_back(notice, states.WAITING, tries=notice.tries - 1, send_after=timezone.now() + PATIENCE)
+    if isinstance(ready, Instead):
+        pause = PAUSE_WITH_PLAN if ready is Instead.WITH_PLAN else PATIENCE
+        _give_back(notice, states.WAITING, tries=notice.tries - 1, send_after=timezone.now() + pause)
         return False
     assert isinstance(ready, tuple)
     letter, message = ready
@@ -123,21 +136,28 @@ def message_id(notice: Notice) -> str:
     return f"<{digest}@{domain}>"
 
 
-def _claim(notice_pk: int) -> bool:
-    """One UPDATE, committed: of several processes one gets it."""
+def _claim(notice_pk: int) -> Notice | None:
+    """One UPDATE, committed: of several processes one gets it, and with it the row as it is in its turn."""
     found = Notice.objects.filter(pk=notice_pk, state=states.WAITING, send_after__lte=timezone.now()).first()
     if found is None:
-        return False
+        return None
     with transaction.atomic(durable=True):
-        return found.move_to(states.SENDING, tries=F("tries") + 1)
+        if not found.move_to(states.SENDING, tries=F("tries") + 1):
+            return None
+        # read under the lock of the claim: afterwards others may have taken it for dead and done it
+        mine: Notice = Notice.objects.select_related(*RELATED).get(pk=notice_pk)
+        return mine
 
 
 def _prepare(notice: Notice) -> Instead | tuple[letters.Letter, EmailMultiAlternatives]:
     """The words and the mail, checked as far as that goes without a server; or what to do instead."""
     if not truth.still_true(notice):
         return Instead.MOOT
+    if truth.plan_is_paused(notice):
+        return Instead.WITH_PLAN
     if truth.customer_is_paying(notice):
         return Instead.LATER
+    notice.recipients = _recipients(notice)
     letter = letters.render(notice)
     headers = {"Message-ID": message_id(notice), "Auto-Submitted": "auto-generated"}
     message = EmailMultiAlternatives(letter.subject, letter.body, to=notice.recipients, headers=headers)
@@ -146,6 +166,15 @@ def _prepare(notice: Notice) -> Instead | tuple[letters.Letter, EmailMultiAltern
     # an address or header that is none is found now, when certainly nothing has been sent
     message.message()
     return letter, message
+
+
+def _recipients(notice: Notice) -> list[str]:
+    """Staff as they were then; a customer by the address of now, which may have been corrected since."""
+    meant = [notice.customer.email] if notice.template and notice.customer is not None else notice.recipients
+    found = [one for one in meant if one.strip()]
+    if meant and not found:
+        raise NobodyToTell
+    return found
 
 
 def _hand_over(notice: Notice, message: EmailMultiAlternatives, line: Line | None) -> bool:
@@ -160,12 +189,18 @@ def _hand_over(notice: Notice, message: EmailMultiAlternatives, line: Line | Non
     if answer.verdict is Verdict.UNKNOWN:
         _in_doubt(notice, why)
     else:
-        _not_sent(notice, why, for_good=answer.verdict is Verdict.REFUSED_FOR_GOOD)
+        for_good, away = answer.verdict is Verdict.REFUSED_FOR_GOOD, answer.verdict is Verdict.AWAY
+        _not_sent(notice, why, for_good=for_good, away=away)
     return False
 
 
 def _mark_sent(notice: Notice, letter: letters.Letter) -> None:
-    words: dict[str, Any] = {"subject": letter.subject, "body": letter.body, "html": letter.html}
+    words: dict[str, Any] = {
+        "subject": letter.subject,
+        "body": letter.body,
+        "html": letter.html,
+        "recipients": notice.recipients,
+    }
     if notice.move_to(states.SENT, sent=timezone.now(), last_error="", **words):
         logger.info("notify sent notice=%s kind=%s", notice.pk, notice.kind)
     else:
@@ -173,16 +208,23 @@ def _mark_sent(notice: Notice, letter: letters.Letter) -> None:
         logger.warning("notify sent too late notice=%s", notice.pk)
 
 
-def _not_sent(notice: Notice, why: str, *, for_good: bool = False) -> None:
+def _not_sent(notice: Notice, why: str, *, for_good: bool = False, away: bool = False) -> None:
     """Certainly not: again later, but not for ever."""
-    enough = for_good or notice.tries >= MOST_TRIES
-    _give_back(notice, states.GIVEN_UP if enough else states.WAITING, last_error=why, send_after=_pause(notice))
+    values: dict[str, Any] = {
+        "last_error": why,
+        "send_after": _pause(notice, most=PAUSE_AWAY if away else LONGEST_PAUSE),
+    }
+    enough = notice.tries >= MOST_TRIES
+    if away and enough and timezone.now() - notice.created < LONGEST_AWAY:
+        # one try is always left for the day on which the server is back
+        values["tries"], enough = notice.tries - 1, False
+    _give_back(notice, states.GIVEN_UP if for_good or enough else states.WAITING, **values)
 
 
 def _in_doubt(notice: Notice, why: str) -> None:
     """Perhaps: once more, because nobody should go without; but not a third time."""
     to = states.GIVEN_UP if notice.in_doubt else states.WAITING
-    _give_back(notice, to, in_doubt=True, last_error=why, send_after=_pause(notice))
+    _give_back(notice, to, in_doubt=True, last_error=why, send_after=_pause(notice, least=PAUSE_IN_DOUBT))
 
 
 def _give_back(notice: Notice, to: str, **values: Any) -> None:
@@ -198,10 +240,10 @@ def _give_back(notice: Notice, to: str, **values: Any) -> None:
         logger.error("notify given up notice=%s kind=%s error=%s", notice.pk, notice.kind, notice.last_error)
 
 
-def _pause(notice: Notice) -> datetime:
+def _pause(notice: Notice, *, least: timedelta = FIRST_PAUSE, most: timedelta = LONGEST_PAUSE) -> datetime:
     """When to try again: after a minute, then after twice as long each time."""
     pause: timedelta = FIRST_PAUSE * 2 ** max(0, notice.tries - 1)
-    return timezone.now() + min(LONGEST_PAUSE, pause)
+    return timezone.now() + max(least, min(most, pause))
 
 
 def _take_back() -> None:

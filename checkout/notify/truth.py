@@ -34,6 +34,12 @@ def still_true(notice: Notice) -> bool:
     return rule is None or rule(notice)
 
 
+def plan_is_paused(notice: Notice) -> bool:
+    """Whether what ``notice`` says hangs on a plan that a dispute has paused: "we try again", "please pay"."""
+    part = notice.instalment
+    return part is not None and part.object_payment_plan.paused is not None
+
+
 def customer_is_paying(notice: Notice) -> bool:
     """The customer has just pressed the button to pay what ``notice`` is about: its outcome is seconds away."""
     found = Checkout.objects.filter(

@@ -29,8 +29,13 @@ from checkout.models import (
     Refund,
 )
 from checkout.models.refund import REASONS as REFUND_REASONS
+from checkout.templatetags import staff_words
 
 register = template.Library()
+register.filter("aside_in_words", staff_words.aside_in_words)
+register.filter("outcome_in_words", staff_words.outcome_in_words)
+register.filter("side_in_words", staff_words.side_in_words)
+register.filter("detail_in_words", staff_words.detail_in_words)
 
 PARTS: Final = {
     states.PENDING: _("To come"),
@@ -237,10 +242,21 @@ def dispute_reason(dispute: Dispute) -> str:
 
 
 @register.filter
-def at_stripe(dispute: Dispute) -> str:
-    """Where a dispute is answered: its page in Stripe's dashboard, of the mode that this site is in."""
+def at_stripe(row: Dispute | Refund | Checkout) -> str:
+    """Its page in Stripe's dashboard, of the mode that this site is in; of a refund, the payment's.
+
+    Of a payment whose intent has never reached us the search for our uuid, which stands in the intent's metadata.
+    """
     mode = "" if settings.livemode else "test/"
-    return f"https://dashboard.stripe.com/{mode}disputes/{quote(dispute.dispute_id, safe='')}"
+    return f"https://dashboard.stripe.com/{mode}{_at_stripe(row.checkout if isinstance(row, Refund) else row)}"
+
+
+def _at_stripe(row: Dispute | Checkout) -> str:
+    if isinstance(row, Dispute):
+        return f"disputes/{quote(row.dispute_id, safe='')}"
+    if row.payment_intent_id:
+        return f"payments/{quote(row.payment_intent_id, safe='')}"
+    return f"setup_intents/{quote(row.setup_intent_id, safe='')}" if row.setup_intent_id else f"search?query={row.uuid}"
 
 
 @register.filter

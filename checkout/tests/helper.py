@@ -43,6 +43,7 @@ def check_checkout(obj: Any) -> None:
     bank has sent it back. Needs a database, and calls neither Stripe nor anything else but ``obj``.
     """
     name = type(obj).__name__
+    _demand(not isinstance(obj, type), f"{obj!r} is a class: give check_checkout a saved object of it.")
     _demand(isinstance(obj, models.Model), f"{name} is not a Django model: only a row of a table can be paid for.")
     _demand(_rows(obj).filter(pk=obj.pk).exists(), f"This {name} is not saved: save it first.")
     _check_members(obj, name)
@@ -111,9 +112,7 @@ def _read(obj: Any, member: str) -> Any:
 
 def _check_members(obj: Any, name: str) -> None:
     for member in REQUIRED:
-        # looked up without running it: a property that raises is there, and is told apart by _read
-        there = inspect.getattr_static(obj, member, None) is not None or hasattr(obj, member)
-        _demand(there, f"{name} has no {member}: see docs/host_contract.rst.")
+        _demand(_has(obj, member), f"{name} has no {member}: see docs/host_contract.rst.")
         is_method = callable(_read(obj, member))
         if member in METHODS:
             _demand(is_method, f"{name}.{member} must be a method, not a property or a value.")
@@ -145,7 +144,27 @@ def _check_values(obj: Any, name: str) -> list[str]:
         validate_email(obj.checkout_email)
     except ValidationError:
         raise AssertionError(f"{name}.checkout_email is {obj.checkout_email!r}, which is no address.") from None
+    _check_optional(obj, name)
     return list(actions)
+
+
+def _check_optional(obj: Any, name: str) -> None:
+    """What an object may have beside: wrong, it would be found by the first customer who signs up or is mailed."""
+    optional = {
+        "checkout_language": (str, "the code of a language such as 'de'"),
+        "checkout_payment_plan": (PaymentPlan, "a PaymentPlan"),
+    }
+    for member, (kind, what) in optional.items():
+        value = _read(obj, member) if _has(obj, member) else None
+        _demand(value is None or isinstance(value, kind), f"{name}.{member} must be {what} or None, not {value!r}.")
+    if _has(obj, "checkout_contact"):
+        is_method = inspect.ismethod(_read(obj, "checkout_contact"))
+        _demand(not is_method, f"{name}.checkout_contact must be a property or a value, not a method.")
+
+
+def _has(obj: Any, member: str) -> bool:
+    """Without running it: a property that raises is there, and is told apart by ``_read``."""
+    return inspect.getattr_static(obj, member, None) is not None or hasattr(obj, member)
 
 
 def _check_amount(obj: Any, name: str, actions: list[str]) -> None:

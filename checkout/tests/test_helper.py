@@ -41,6 +41,8 @@ VALUES = [
     ("checkout_total", Decimal("0.10"), "minimum charge"),
     ("checkout_currency", "XXX", "XXX"),
     ("checkout_currency", 826, "826"),
+    ("checkout_language", 5, "a language"),
+    ("checkout_payment_plan", "four-parts", "a PaymentPlan"),
 ]
 
 
@@ -82,7 +84,9 @@ def test_a_missing_member_is_named(monkeypatch: Any, member: str) -> None:
 
 @pytest.mark.parametrize(("member", "value", "sentence"), VALUES)
 def test_a_wrong_value_is_named(monkeypatch: Any, member: str, value: Any, sentence: str) -> None:
-    made = booking(monkeypatch, **{member: property(lambda self: value)})
+    # members that the example does not have are added
+    monkeypatch.setattr(SalesLedger, member, property(lambda self: value), raising=False)
+    made: SalesLedger = SalesLedgerFactory()
     with pytest.raises(AssertionError, match=rf"SalesLedger\.{member}.*{sentence}"):
         check_checkout(made)
 
@@ -181,6 +185,27 @@ def test_a_refund_that_is_no_method_is_named(monkeypatch: Any) -> None:
 def test_an_object_that_is_not_saved_is_refused() -> None:
     with pytest.raises(AssertionError, match="not saved"):
         check_checkout(SalesLedger(title="A course"))
+
+
+def test_a_class_in_the_place_of_an_object_is_named() -> None:
+    with pytest.raises(AssertionError, match="SalesLedger'> is a class"):
+        check_checkout(SalesLedger)
+
+
+@pytest.mark.parametrize("member", ["checkout_language", "checkout_payment_plan", "checkout_contact"])
+def test_an_optional_member_that_raises_is_named(monkeypatch: Any, member: str) -> None:
+    def broken(self: Any) -> Any:
+        raise KeyError("language")
+
+    monkeypatch.setattr(SalesLedger, member, property(broken), raising=False)
+    with pytest.raises(AssertionError, match=rf"SalesLedger\.{member} raised KeyError"):
+        check_checkout(SalesLedgerFactory())
+
+
+def test_a_contact_that_is_a_method_is_named(monkeypatch: Any) -> None:
+    monkeypatch.setattr(SalesLedger, "checkout_contact", lambda self: None)
+    with pytest.raises(AssertionError, match="checkout_contact must be a property"):
+        check_checkout(SalesLedgerFactory())
 
 
 def test_something_that_is_no_model_is_refused() -> None:

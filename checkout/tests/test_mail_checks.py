@@ -39,3 +39,34 @@ def test_neither_is_said_while_developing(site: Any) -> None:  # noqa: F811
     site.CHECKOUT_BASE_URL = ""
     site.DEBUG = True
     assert found() == set()
+
+
+@pytest.mark.parametrize("value", ["3,5,7", 3, (0, 3), (2.5,), ("3",), (-3,)])
+def test_days_of_retries_that_are_none(site: Any, value: Any) -> None:  # noqa: F811
+    site.CHECKOUT_RETRY_DAYS = value
+    assert found() == {"E011"}
+    # also while developing: it is no matter of the mail server
+    site.DEBUG = True
+    assert found() == {"E011"}
+
+
+@pytest.mark.parametrize("value", [(), (3, 5, 7), [7, 3, 5]])
+def test_days_of_retries(site: Any, value: Any) -> None:  # noqa: F811
+    site.CHECKOUT_RETRY_DAYS = value
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("own", "managers", "wanted"),
+    [
+        ("accounts@example.com", [], {"E012"}),
+        (None, [], {"W006"}),
+        (None, [("Ada", "ada@example.com")], set()),
+        # on purpose
+        ([], [], set()),
+        (["accounts@example.com"], [], set()),
+    ],
+)
+def test_who_on_the_staff_is_told(site: Any, own: Any, managers: Any, wanted: set[str]) -> None:  # noqa: F811
+    site.CHECKOUT_NOTIFY_EMAILS, site.MANAGERS = own, managers
+    assert found() == wanted

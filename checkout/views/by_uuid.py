@@ -14,6 +14,7 @@ from checkout.access import CheckoutExpired, check_access
 from checkout.conf import settings
 from checkout.errors import AlreadySettled, CheckoutError
 from checkout.models import Checkout
+from checkout.models.customer import normalise_email
 from checkout.views.pages import forbidden, refused
 
 
@@ -48,7 +49,8 @@ class CheckoutByUuidMixin(NonAtomicMixin):
         except CheckoutExpired as error:
             return forbidden(request, error)
         except CheckoutError as error:
-            return refused(request, error, self._checkout)
+            # it is set once this visitor may open it
+            return refused(request, error, self._checkout, object_url=self.object_url() if self._checkout else "")
         if isinstance(response, HttpResponse):
             add_never_cache_headers(response)
         return response
@@ -98,10 +100,18 @@ class CheckoutByUuidMixin(NonAtomicMixin):
         checkout = self.get_object()
         if not checkout.content_object_url or checkout.is_card_refresh or checkout.content_object_url == "/":
             return ""
-        if not checkout.is_pay_on_session or self.request.user.is_authenticated:
+        if not checkout.is_pay_on_session or self._is_payer(checkout):
             return checkout.content_object_url
         plan = checkout.instalment.object_payment_plan if checkout.instalment is not None else None
         return checkout.content_object_url if plan and plan.agreement and self._opens(plan.agreement.checkout) else ""
+
+    def _is_payer(self, checkout: Checkout) -> bool:
+        """Staff, or the customer whose plan it is; anybody else has been handed the link."""
+        user = self.request.user
+        if not user.is_authenticated or user.is_staff:
+            return user.is_authenticated
+        email = normalise_email(getattr(user, "email", "") or "")
+        return bool(email) and checkout.customer is not None and email == checkout.customer.email
 
     def _opens(self, checkout: Checkout) -> bool:
         try:
@@ -112,14 +122,16 @@ class CheckoutByUuidMixin(NonAtomicMixin):
 
     def retry_path(self, checkout: Checkout) -> str:
         """Where an open checkout is paid: on the page with the card on file, if your site has one."""
-        if checkout.is_pay_on_session and (found := on_session_path(checkout)):
+        if checkout.is_pay_on_session and (found := paying_path(checkout.uuid)):
             return found
         return self.pay_path(checkout)
 
 
-def on_session_path(checkout: Checkout) -> str:
-    """The path of ``CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME``; empty where the site has no such page."""
-    try:
-        return reverse(settings.pay_on_session_page_url_name, kwargs={"uuid": checkout.uuid})
-    except NoReverseMatch:
-        return ""
+def paying_path(uuid: UUID, *names: str) -> str:
+    """Where an instalment is paid: ``CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME``, else the first of ``names`` there is."""
+    for name in (settings.pay_on_session_page_url_name, *names):
+        try:
+            return reverse(name, kwargs={"uuid": uuid})
+        except NoReverseMatch:
+            continue
+    return ""

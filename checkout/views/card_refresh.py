@@ -141,11 +141,7 @@ class ObjectPaymentPlanSetupIntentCardRefreshMixin(NonAtomicMixin):
 
     def _open(self) -> Checkout | None:
         """This user's open attempt."""
-        mine = Checkout.objects.for_content_object(self.customer).filter(
-            action_id=states.CARD_REFRESH, state_id__in=states.OPEN
-        )
-        found: Checkout | None = mine.filter(user=self.request.user.pk).order_by("-pk").first()
-        return found
+        return card.open_refresh(self.customer, user=self.request.user)
 
     def _start(self) -> Checkout:
         if self._open() is None:

@@ -10,13 +10,14 @@ from django.shortcuts import redirect
 from checkout import limits
 from checkout.access import remember_checkout
 from checkout.conf import settings
-from checkout.errors import AlreadySettled, CheckoutError
-from checkout.flows import payment
+from checkout.errors import AlreadySettled, CheckoutError, NotPayable
+from checkout.flows import on_session, payment
 from checkout.forms import EmptyForm, InvoiceForm
 from checkout.models import Checkout
 from checkout.views import declines
 from checkout.views.pages import refused_json
 from checkout.views.plan_mixins import SignUpMixin
+from checkout.views.start import start_on_session
 
 
 class CheckoutMixin(SignUpMixin):
@@ -45,6 +46,7 @@ class CheckoutMixin(SignUpMixin):
             return self.to_success_page()
         if checkout.is_open and (checkout.is_card_payment or checkout.is_payment_plan):
             limits.check_declined(request, checkout.content_object)
+            on_session.not_being_charged(checkout.content_object)
             try:
                 self.intent = payment.show(checkout)
             except AlreadySettled:
@@ -55,6 +57,8 @@ class CheckoutMixin(SignUpMixin):
             return self.after_sign_up(checkout)
         if checkout.succeeded and request.GET.get("redirect_status"):
             return self.to_success_page()
+        if checkout.failed and checkout.is_pay_on_session:
+            return self._once_more(checkout)
         if not checkout.is_open or not (self.intent is not None or checkout.is_invoice):
             raise AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
         if self.intent is not None and not self.intent.waiting:
@@ -103,9 +107,24 @@ class CheckoutMixin(SignUpMixin):
         )
         return {**context, **self.plan_context(checkout)}
 
+    def _once_more(self, checkout: Checkout) -> HttpResponseBase:
+        """This page was closed unpaid (left for days, or at Stripe), and what it was for may still be to pay."""
+        target = checkout.content_object
+        closed = AlreadySettled(f"Checkout {checkout.pk} is {checkout.state_id}.")
+        if target is None:
+            raise closed
+        # whoever was stopped for trying too many cards is not given another intent
+        limits.check_declined(self.request, target)
+        try:
+            again = start_on_session(self.request, target)
+        except NotPayable:
+            raise closed from None
+        return redirect(self.retry_path(again))
+
     def _begin(self, checkout: Checkout) -> HttpResponse:
         try:
             limits.check_declined(self.request, checkout.content_object)
+            on_session.not_being_charged(checkout.content_object)
             if checkout.is_payment_plan:
                 self.agree(checkout)
             else:

@@ -12,7 +12,7 @@ from checkout.conf import settings
 from checkout.errors import AlreadySettled, CheckoutError, InProgress, NotPayable
 from checkout.models import ObjectPaymentPlan, ObjectPaymentPlanInstalment
 from checkout.models.customer import normalise_email
-from checkout.views.by_uuid import NonAtomicMixin
+from checkout.views.by_uuid import NonAtomicMixin, paying_path
 from checkout.views.pages import refused
 from checkout.views.start import start_on_session
 from checkout.views.timeline import PlanSummary, plan_of, summary
@@ -71,12 +71,7 @@ class ObjectPaymentPlanMixin(NonAtomicMixin):
 
     def _pay_path(self, uuid: UUID) -> str:
         """The page on which a part is paid; empty where the site has none."""
-        for name in (settings.pay_on_session_page_url_name, self.checkout_url_name):
-            try:
-                return reverse(name, kwargs={"uuid": uuid})
-            except NoReverseMatch:
-                continue
-        return ""
+        return paying_path(uuid, self.checkout_url_name)
 
     def _plan(self) -> ObjectPaymentPlan:
         plan = plan_of(self.object)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import NoReverseMatch
@@ -10,12 +11,13 @@ from django.utils.cache import add_never_cache_headers
 
 from checkout import states
 from checkout.access import remember_checkout
+from checkout.conf import settings
 from checkout.errors import AlreadySettled, CheckoutError, InProgress, NotPayable
 from checkout.flows import on_file
 from checkout.models import Checkout
 from checkout.notify import links
 from checkout.views import timeline
-from checkout.views.by_uuid import NonAtomicMixin, on_session_path
+from checkout.views.by_uuid import NonAtomicMixin, paying_path
 from checkout.views.mixins import CheckoutMixin
 from checkout.views.pages import refused
 from checkout.views.start import start_on_session
@@ -57,10 +59,12 @@ class CheckoutPayOnSessionRedirectMixin(NonAtomicMixin):
     """Where the links in mail lead: ``class PayLinkView(CheckoutPayOnSessionRedirectMixin, View)``, keyword ``token``.
 
     Takes nothing. Makes at most one open checkout, however often and by whomever it is followed, and goes on to its
-    page. Where there is nothing to pay, ``closed_template_name`` says why.
+    page: ``CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME``, or ``checkout_url_name`` on a site without that one. Where there is
+    nothing to pay, ``closed_template_name`` says why.
     """
 
     closed_template_name = "checkout/link_closed.html"
+    checkout_url_name = "web.checkout"
     request: HttpRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -95,12 +99,21 @@ class CheckoutPayOnSessionRedirectMixin(NonAtomicMixin):
             return self.not_payable(target)
         except CheckoutError as error:
             return refused(request, error)
-        path = on_session_path(checkout)
-        return HttpResponseRedirect(path) if path else self.closed("gone", status=410)
+        path = paying_path(checkout.uuid, self.checkout_url_name)
+        if not path:
+            raise ImproperlyConfigured(
+                f"There is no page to pay on: give one the URL name {settings.pay_on_session_page_url_name!r} "
+                f"(CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME) or set {type(self).__name__}.checkout_url_name."
+            )
+        return HttpResponseRedirect(path)
 
     def in_progress(self, target: Any) -> HttpResponseBase:
         """The bank is at work: on the page that waits for it, where the customer paid in a browser."""
-        paying = Checkout.objects.for_content_object(target).open_on_session().order_by("-pk").first()
+        attempts = Checkout.objects.for_content_object(target)
+        paying = attempts.open_on_session().order_by("-pk").first()
+        if paying is not None and attempts.unknown_charges().exists():
+            # what is at work is our own charge: the page that was opened before it would say that nothing was paid
+            paying = None
         path = target.checkout_success_url(paying.uuid) if paying is not None else ""
         if paying is None or not path:
             return self.closed("busy", status=409)
@@ -108,11 +121,12 @@ class CheckoutPayOnSessionRedirectMixin(NonAtomicMixin):
         return HttpResponseRedirect(path)
 
     def not_payable(self, target: Any) -> HttpResponseBase:
-        """Why it cannot be paid: paid, being charged, stopped."""
-        target.refresh_from_db()
-        state = getattr(target, "state_id", "")
-        if state == states.REQUEST:
-            return self.in_progress(target)
+        """Why it cannot be paid: deleted, paid, stopped."""
+        fresh = type(target)._base_manager.filter(pk=target.pk).first()
+        if fresh is None:
+            # at this moment
+            return self.closed("gone", status=410)
+        state = getattr(fresh, "state_id", "")
         paid = Checkout.objects.for_content_object(target).filter(state_id=states.SUCCESS)
         if state == states.SUCCESS or (not state and paid.exclude(action_id=states.PAYMENT_PLAN).exists()):
             return self.closed("paid", status=200)

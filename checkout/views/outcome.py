@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout import states
 from checkout.access import check_success_page
 from checkout.errors import NotPayable
-from checkout.flows import deposit, payment
+from checkout.flows import deposit, on_session, payment
 from checkout.flows.deposit import Deposit, Step
 from checkout.models import Checkout
 from checkout.views import timeline
@@ -132,6 +132,7 @@ class CheckoutFailMixin(CheckoutByUuidMixin):
         if checkout.succeeded or (asked and not (intent is not None and intent.waiting)):
             return self.to_success_page()
         target = checkout.content_object
+        on_session.not_being_charged(target)
         if target is not None and not checkout.is_card_refresh and not payment.may_start(target, checkout.action_id):
             # another attempt has paid: "try again" would be wrong, and so would "it did not go through"
             raise NotPayable(
@@ -145,6 +146,7 @@ class CheckoutFailMixin(CheckoutByUuidMixin):
         """``retry_url``: where to try again, the same page as long as it is open."""
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         checkout = self.get_object()
-        again = checkout.is_open and (checkout.is_payment_plan or checkout.is_pay_on_session)
+        # the page of a payment in the browser starts anew where it was closed
+        again = checkout.is_pay_on_session or (checkout.is_open and checkout.is_payment_plan)
         context["retry_url"] = self.retry_path(checkout) if again else checkout.content_object_url
         return context

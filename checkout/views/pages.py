@@ -26,8 +26,13 @@ def expired(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def refused(request: HttpRequest, error: CheckoutError, checkout: Checkout | None = None) -> HttpResponse:
-    """The page that fits ``error``: 429, 503 when Stripe did not answer, else that nothing is left to pay here."""
+def refused(
+    request: HttpRequest, error: CheckoutError, checkout: Checkout | None = None, *, object_url: str = ""
+) -> HttpResponse:
+    """The page that fits ``error``: 429, 503 when Stripe did not answer, else that nothing is left to pay here.
+
+    ``object_url``: the page of what was to be paid, for a visitor who may open that.
+    """
     if isinstance(error, LimitReached):
         return limited(request, error)
     if isinstance(error, StripeUnreachable | StripeRefused):
@@ -35,7 +40,7 @@ def refused(request: HttpRequest, error: CheckoutError, checkout: Checkout | Non
     logger.info("views refused error=%s evidence=%s", type(error).__name__, error)
     if checkout is None:
         return _page(request, "checkout/error.html", 400, error)
-    return _page(request, "checkout/checkout_settled.html", 200, error, checkout=checkout)
+    return _page(request, "checkout/checkout_settled.html", 200, error, checkout=checkout, object_url=object_url)
 
 
 def refused_json(error: CheckoutError, *, url: str | None = None) -> JsonResponse:

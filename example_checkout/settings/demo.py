@@ -14,14 +14,23 @@ for folder in ("broker", "processed", "control", "mail"):
     (DEMO / folder).mkdir(parents=True, exist_ok=True)
 
 DEBUG = True
-DATABASES = {"default": database(os.environ.get("DATABASE_URL"), sqlite=DEMO / "example.sqlite3")}
+# `make demo` leaves here what a command in a second terminal needs to know.
+STANDING = (
+    dict(line.split("=", 1) for line in (DEMO / "running").read_text().splitlines())
+    if (DEMO / "running").exists()
+    else {}
+)
+STANDING.update(os.environ)
+DATABASES = {"default": database(STANDING.get("DATABASE_URL"), sqlite=DEMO / "example.sqlite3")}
+ROOT_URLCONF = "example_checkout.demo_urls"
+DEMO_MAIL = DEMO / "mail"
 
-SIMULATOR = f"http://127.0.0.1:{os.environ.get('DEMO_STRIPE_PORT', '12111')}"
+SIMULATOR = f"http://127.0.0.1:{STANDING.get('DEMO_STRIPE_PORT', '12111')}"
 STRIPE_PUBLISH_KEY = "pk_test_simulator"
 STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
 CHECKOUT_STRIPE_API_BASE = SIMULATOR
 CHECKOUT_STRIPE_JS_URL = f"{SIMULATOR}/stripe.js"
-CHECKOUT_BASE_URL = f"http://127.0.0.1:{os.environ.get('DEMO_PORT', '8000')}"
+CHECKOUT_BASE_URL = f"http://127.0.0.1:{STANDING.get('DEMO_PORT', '8000')}"
 # The same database on another port is no copy of it.
 CHECKOUT_ENVIRONMENT = "demo"
 CONTENT_SECURITY_POLICY = content_security_policy(SIMULATOR)

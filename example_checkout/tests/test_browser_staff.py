@@ -243,3 +243,28 @@ def test_a_mail_in_its_frame_can_do_nothing(
         line for line in console_errors if "frame is sandboxed" not in line and "Content Security" not in line
     ] == []
     console_errors.clear()
+
+
+@pytest.mark.parametrize("language", ["en-GB", "de"])
+def test_the_navigation_is_one_line_and_goes_by_keyboard(
+    page: Any, site: Any, stripe_server: Any, language: str, console_errors: list[str]
+) -> None:
+    UserFactory(username="staff", is_staff=True, is_superuser=True)
+    page.set_extra_http_headers({"Accept-Language": language})
+    page.set_viewport_size({"width": 1280, "height": 800})
+    sign_in(page, site, "staff")
+    for name in ("checkout.work", "checkout.payment.run.list", "checkout.reconciliation.list"):
+        page.goto(site.url + reverse(name))
+        nav = page.locator("nav.checkout-nav")
+        assert nav.bounding_box()["height"] < 60
+        assert nav.locator('[aria-current="page"]').count() == 1
+        assert page.locator("html").get_attribute("lang")[:2] == language[:2]
+    links = page.locator("nav.checkout-nav a")
+    links.first.focus()
+    for number in range(links.count()):
+        assert links.nth(number).evaluate("(one) => one === document.activeElement")
+        page.keyboard.press("Tab")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert problems(page) == []
+    assert console_errors == []

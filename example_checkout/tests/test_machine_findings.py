@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from checkout.errors import InProgress, NotPayable
+from checkout import gateway
+from checkout.errors import InProgress, NotPayable, StripeUnreachable
 from checkout.flows import card, deposit, fulfil, fulfil_charges, inbox, on_session, payment, plan, rivals, run
 from checkout.gateway import EventHint
 from checkout.models import Checkout, Notice, ObjectPaymentPlanInstalment
+from checkout.notify import outbox, truth
 from example_checkout.models import SalesLedger
 from example_checkout.tests.factories import SalesLedgerFactory, UserFactory
+from example_checkout.tests.mail import asked, let_lease_end, make_due, wanted
 from example_checkout.tests.plans import (
     fast_pace,
     let_fall_due,
@@ -156,6 +159,36 @@ def test_a_page_that_is_closed_while_it_is_opened_is_shown_to_nobody(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_page_that_is_closed_while_its_lost_intent_is_found_is_shown_to_nobody(
+    one_due: Any, monkeypatch: pytest.MonkeyPatch, stripe_trouble: Any
+) -> None:
+    """Two asked for it once more; who got no answer closed it, and the other one showed it."""
+    stripe_trouble("timeout_after_commit", times=2, path="/v1/payment_intents")
+    with pytest.raises(StripeUnreachable):
+        on_session.start(one_due, user=None)
+    create, theirs = gateway.create_payment_intent, []
+
+    def overtaken(**asked: Any) -> Any:
+        answer = create(**asked)
+        if not theirs:
+            theirs.append(None)
+            stripe_trouble("reset_before", times=2, path="/v1/payment_intents")
+            theirs.append(on_session.start(one_due, user=None))
+        return answer
+
+    monkeypatch.setattr(gateway, "create_payment_intent", overtaken)
+    mine = on_session.start(one_due, user=None)
+    mine.refresh_from_db()
+    assert mine.is_open
+    # the newest page is the one that can be paid; what was closed here is closed at Stripe, or was shown to nobody
+    (still,) = Checkout.objects.open_on_session()
+    assert still == mine != theirs[1]
+    theirs[1].refresh_from_db()
+    assert theirs[1].failed
+    assert gateway.retrieve_payment_intent(theirs[1].payment_intent_id).stripe_status == "canceled"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_asked_for_again_on_the_next_day_it_is_not_tried_on_that_day_once_more(
     stripe_simulator: Any, pay: Any, stripe_trouble: Any
 ) -> None:
@@ -232,6 +265,30 @@ def test_what_came_after_a_charge_is_heard_of_before_the_charge(
     assert lost.refunds.count() + lost.disputes.count() == 1
     one_due.refresh_from_db()
     assert (one_due.object_payment_plan.paused is not None) == start.startswith("charge.dispute")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_was_taken_for_dead_finds_its_mail_moot(monkeypatch: Any, mailoutbox: Any) -> None:
+    """It stood still while others took its mail back and put it aside, and then raised, with all others unsent."""
+    first, second = wanted(2)
+    notice, _other = asked(first), asked(second)
+    still_true, held = truth.still_true, []
+
+    def slowly(one: Notice) -> bool:
+        if one.pk == notice.pk and not held:
+            held.append(one)
+            let_lease_end(notice)
+            ObjectPaymentPlanInstalment.objects.filter(pk=first.pk).update(state_id="success")
+            assert outbox.send_unsent(limit=0) == 0
+            make_due(notice)
+            assert outbox.send(notice.pk) is False
+            return False
+        return still_true(one)
+
+    monkeypatch.setattr(truth, "still_true", slowly)
+    assert outbox.send_unsent() == 1
+    notice.refresh_from_db()
+    assert (notice.state, notice.in_doubt, len(mailoutbox)) == ("moot", True, 1)
 
 
 def _hint(event: Any) -> EventHint:

@@ -158,6 +158,63 @@ def test_every_step_says_something_of_its_own_and_stop_tells_no_secret() -> None
         assert word not in generic.lower()
 
 
+@pytest.mark.parametrize(
+    ("step", "says", "says_not"),
+    [
+        ("retry", "with this card or with another one", "Please pay with another card"),
+        # the bank has refused this one for good, or its details are wrong: it would be no good once more
+        ("stop", "Please pay with another card", "with this card"),
+        ("another_card", "Please pay with another card", "with this card"),
+        ("check_card", "with a card that is valid", "with this card"),
+        ("ask_bank", "call the number on the back", "with this card"),
+        ("authenticate", "approve it yourself", "Please pay with another card"),
+        # a notice of an older version
+        ("", "with this card or with another one", "Please pay with another card"),
+    ],
+)
+def test_the_last_notice_says_what_helps_after_that_answer(step: str, says: str, says_not: str) -> None:
+    notice = declined(*wanted(), step=step)
+    Notice.objects.filter(pk=notice.pk).update(template="payment_last_notice")
+    letter = letters.render(full(notice))
+    for text in (letter.body, " ".join(Page(letter.html).text.split())):
+        assert says in text
+        assert says_not not in text
+
+
+def test_what_the_bank_wants_to_be_approved_is_not_called_declined() -> None:
+    letter = letters.render(full(declined(*wanted(), step="authenticate")))
+    assert "approve it yourself" in letter.body
+    assert "has declined" not in letter.body
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        # Persian and Hindi, and a family: joined by what cannot be seen
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
+        ("דוד", "דוד"),
+        # what turns the direction of all that follows does not get in
+        ("\u202emoc.live//:sptth\u202c", "moc.live//:sptth"),
+        ("\u2066a\u2069", "a"),
+        ("A\u2028B\u2029C\x85D\x0bE\x00F\ud800G", "A B C D E F G"),
+        ("Ada\tLovelace \r\n .\r\nQUIT", "Ada Lovelace . QUIT"),
+    ],
+)
+def test_names_from_everywhere(name: str, shown: str) -> None:
+    assert letters.one_line(name) == shown
+
+
+def test_a_very_long_name_still_makes_a_mail() -> None:
+    notice = asked(*wanted())
+    Customer.objects.update(name="Ж" * 200)
+    ready = outbox._prepare(full(notice))
+    assert isinstance(ready, tuple)
+    raw = ready[1].message().as_bytes()
+    assert max(map(len, raw.splitlines())) <= 998
+
+
 def test_a_retry_names_the_day() -> None:
     notice = declined(*wanted(), step="retry", retry_in=3)
     assert f"we try again on {(timezone.localdate() + timedelta(days=3)).day} " in letters.render(full(notice)).body
@@ -274,7 +331,8 @@ def test_every_template_can_be_previewed_without_a_question_to_the_database(
         assert letter.subject
         assert "Ada Example" in letter.body
         assert Page(letter.html).links
-    assert len({letter.body for letter in shown}) == (4 if template == "payment_failed" else 1)
+    different = {"payment_failed": 5, "payment_last_notice": 5}.get(template, 1)
+    assert len({letter.body for letter in shown}) == different
     assert str(letters.TEMPLATES[template])
 
 

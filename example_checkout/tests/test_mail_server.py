@@ -132,7 +132,8 @@ def test_an_answer_that_is_lost_leaves_a_doubt_and_one_more_mail(
     assert not outbox.send(notice.pk)
     notice.refresh_from_db()
     assert (notice.state, notice.in_doubt, notice.last_error) == ("waiting", True, "SMTPServerDisconnected")
-    assert seconds_to_wait(notice) == 60
+    # longer than after a plain no: a second doubt is the end of it
+    assert seconds_to_wait(notice) == 15 * 60
     make_due(notice)
     assert outbox.send_unsent() == 1
     notice.refresh_from_db()

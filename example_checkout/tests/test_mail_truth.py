@@ -205,6 +205,29 @@ def test_who_is_paying_an_amount_of_staff_is_left_alone_too(by_staff: Any) -> No
     assert fate(by_staff[2]) == "waiting"
 
 
+@pytest.mark.parametrize("kind", ["asked", "declined", "retry", "refused"])
+def test_a_plan_that_a_dispute_has_paused_is_not_written_about_until_it_goes_on(
+    part: Any, mailoutbox: list[Any], kind: str
+) -> None:
+    """ "We try again on Friday" would not be true, and "please pay" no good idea while the bank is asking."""
+    make = {"asked": asked, "declined": declined, "refused": refused}
+    notice = declined(part, step="retry", retry_in=3) if kind == "retry" else make[kind](part)
+    ObjectPaymentPlan.objects.update(paused=timezone.now())
+    for _time in range(3):
+        assert fate(notice) == "waiting"
+        assert notice.tries == 0
+        make_due(notice)
+    assert mailoutbox == []
+    ObjectPaymentPlan.objects.update(paused=None)
+    assert fate(notice) == "sent"
+
+
+def test_a_paused_plan_that_is_stopped_leaves_nothing_behind(part: Any) -> None:
+    notice = asked(part)
+    ObjectPaymentPlan.objects.update(paused=timezone.now(), deleted=True)
+    assert fate(notice) == "moot"
+
+
 def test_rows_that_are_gone(part: Any) -> None:
     notice = asked(part)
     Notice.objects.filter(pk=notice.pk).update(instalment=None)

@@ -166,7 +166,7 @@ def test_declines_are_counted_and_close_the_intent(part: Any, settings: Any, str
     assert client.post(page(checkout), {"step": "declined"}, headers=JSON).status_code == 429
     checkout.refresh_from_db()
     assert checkout.state_id == "fail"
-    assert client.get(page(checkout)).status_code == 200
+    assert client.get(page(checkout)).status_code == 429
 
 
 def test_an_amount_of_staff_is_paid_without_a_plan(part: Any, pay: Any, stripe_simulator: Any) -> None:

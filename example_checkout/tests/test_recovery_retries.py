@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from freezegun import freeze_time
 
 from checkout.errors import NotPayable
 from checkout.flows import fulfil, run
@@ -56,7 +57,7 @@ def test_a_soft_decline_is_tried_again_on_the_days_of_the_setting(stripe_simulat
     soon = [(today + timedelta(days=days)).isoformat() for days in (3, 8, 15)]
     assert facts(part) == [
         *(("payment_failed", "retry", day) for day in soon),
-        ("payment_last_notice", "another_card", ""),
+        ("payment_last_notice", "retry", ""),
     ]
 
 
@@ -187,3 +188,100 @@ def test_the_reasons_are_kept_for_staff(stripe_simulator: Any, pay: Any) -> None
 def test_a_lost_card_asks_for_another_without_saying_why(stripe_simulator: Any, pay: Any) -> None:
     part = declined_with(stripe_simulator, pay, LOST)
     assert facts(part) == [("payment_failed", "stop", "")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("advice", "days"), [("27", 5), ("30", 11)])
+def test_a_network_that_says_when_is_not_asked_before(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any, advice: str, days: int
+) -> None:
+    part = due_with(stripe_simulator, pay, "pm_card_visa")
+    stripe_trouble("decline", path="/v1/payment_intents", code="insufficient_funds", network_advice_code=advice)
+    charge_due()
+    due = timezone.localdate() + timedelta(days=days)
+    assert fresh(part).retry_due == due
+    assert facts(part) == [("payment_failed", "retry", due.isoformat())]
+    with days_later(days - 1):
+        assert charge_due().count("success") == 0
+    with days_later(days):
+        assert charge_due().count("success") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("trouble", "step"),
+    [({"code": "lost_card"}, "stop"), ({"code": "expired_card"}, "check_card"), ({"code": "call_issuer"}, "ask_bank")],
+)
+def test_retries_that_end_with_a_hard_no_say_which(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any, trouble: dict[str, str], step: str
+) -> None:
+    part = declined_with(stripe_simulator, pay, FAILS)
+    stripe_trouble("decline", path="/v1/payment_intents", **trouble)
+    with days_later(3):
+        charge_due()
+    assert [one[:2] for one in facts(part)] == [("payment_failed", "retry"), ("payment_last_notice", step)]
+    assert fresh(part).retry_due is None
+    # and nothing more, whatever day it is
+    with days_later(20):
+        charge_due()
+    assert len(facts(part)) == 2
+
+
+@pytest.mark.slow
+def test_a_limit_of_the_bank_for_one_payment_does_not_bar_the_card(
+    stripe_simulator: Any, pay: Any, stripe_trouble: Any
+) -> None:
+    part = due_with(stripe_simulator, pay, "pm_card_visa")
+    stripe_trouble("decline", path="/v1/payment_intents", code="invalid_amount")
+    charge_due()
+    assert (fresh(part).retry_due, fresh(part).payer.card_refused) == (None, False)
+    let_fall_due(part.object_payment_plan)
+    assert charge_due().count("success") == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_was_down_for_a_week_does_not_try_for_longer_than_was_agreed(
+    stripe_simulator: Any, pay: Any
+) -> None:
+    """The customer has agreed to attempts within 15 days of the first."""
+    part = declined_with(stripe_simulator, pay, NO_FUNDS)
+    for days in (10, 15, 16, 22, 40):
+        with days_later(days):
+            charge_due()
+    tried = sorted((timezone.localdate(one.created) - timezone.localdate()).days for one in part.attempts)
+    assert tried == [0, 10, 15]
+    assert facts(part)[-1] == ("payment_last_notice", "retry", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_day_is_a_day_of_the_sites_zone(stripe_simulator: Any, pay: Any, settings: Any, zone: str) -> None:
+    """Just before and just after midnight there, however far that is from UTC's."""
+    settings.TIME_ZONE = zone
+    settings.CHECKOUT_RETRY_DAYS = (1, 1)
+    part = due_with(stripe_simulator, pay, FAILS)
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    with freeze_time(midnight - timedelta(seconds=30), tick=False):
+        assert charge_due().count("fail") == 1
+        assert charge_due().count("fail") == 0
+        tomorrow = fresh(part).retry_due
+        assert tomorrow == timezone.localdate() + timedelta(days=1)
+    with freeze_time(midnight + timedelta(seconds=30), tick=False):
+        # the next day has begun, and it may be tried; once
+        assert timezone.localdate() == tomorrow
+        assert charge_due().count("fail") == 1
+        assert charge_due().count("fail") == 0
+
+
+@pytest.mark.slow
+def test_by_hand_and_then_the_run_of_the_same_day(stripe_simulator: Any, pay: Any) -> None:
+    part = due_with(stripe_simulator, pay, FAILS)
+    staff = UserFactory(is_staff=True)
+    assert Checkout.objects.charge(part, staff).failed
+    assert charge_due().count("fail") == 0
+    with pytest.raises(NotPayable):
+        Checkout.objects.charge(fresh(part), staff)
+    with days_later(3):
+        assert Checkout.objects.charge(fresh(part), staff).failed
+        assert charge_due().count("fail") == 0
+    assert part.attempts.count() == 2

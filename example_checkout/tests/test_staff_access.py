@@ -71,6 +71,7 @@ PAGES = {
     "checkout.mail.preview": Page(),
     "checkout.mail.preview.html": Page(),
     "checkout.checkout": Page(),
+    "checkout.accept": Page("mark_paid", 302),
     "checkout.refund": Page("refund", 422),
     "checkout.refund.list": Page(),
     "checkout.dispute.list": Page(),
@@ -117,6 +118,7 @@ class World:
             ("checkout.customer", self.plan.customer_id),
             ("checkout.notice", self.notice.pk),
             ("checkout.checkout", self.paid.pk),
+            ("checkout.accept", self.paid.pk),
             ("checkout.refund", self.paid.pk),
             ("checkout.event", self.event.pk),
             ("checkout.reconciliation", self.books.pk),
@@ -264,15 +266,48 @@ def test_every_page_has_the_navigation_and_is_kept_by_no_cache(name: str) -> Non
     for link in (
         "checkout.work",
         "checkout.customer.list",
-        "checkout.notice.list",
-        "checkout.staff.action.list",
-        "checkout.refund.list",
-        "checkout.event.list",
-        "checkout.reconciliation.list",
-        "checkout.list",
-        "checkout.list.audit",
         f"{PLAN}.list",
-        f"{TEMPLATE}.list",
-        "checkout.payment.run.list",
+        "checkout.list",
+        "checkout.notice.list",
+        "checkout.event.list",
+        "checkout.staff.action.list",
     ):
         assert f'href="{reverse(link)}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        ["checkout.work"],
+        ["checkout.customer.list", "checkout.card.refresh.list", "checkout.customer.payment.list"],
+        [
+            *(f"{PLAN}.list", f"{PART}.list", "checkout.payment.run.list"),
+            *(f"{PLAN}.card.expiry.list", f"{TEMPLATE}.list"),
+        ],
+        ["checkout.list", "checkout.list.audit", "checkout.refund.list", "checkout.dispute.list"],
+        ["checkout.notice.list", "checkout.mail.preview.list"],
+        ["checkout.event.list", "checkout.reconciliation.list"],
+        ["checkout.staff.action.list"],
+    ],
+    ids=lambda group: group[0],
+)
+def test_every_list_of_a_group_leads_to_the_others_and_says_where_one_is(group: list[str]) -> None:
+    client = staff_with()
+    for name in group:
+        text = client.get(reverse(name)).content.decode()
+        assert f'href="{reverse(group[0])}" aria-current="page"' in text
+        if len(group) > 1:
+            assert text.count('aria-current="true"') == 1
+            assert f'href="{reverse(name)}" aria-current="true"' in text
+            assert all(f'href="{reverse(other)}"' in text for other in group)
+
+
+def test_every_list_is_in_a_group() -> None:
+    client = staff_with()
+    lists = {name for name in PAGES if ".list" in name}
+    found, start = set(), ["checkout.work"]
+    for _twice in range(2):
+        texts = [client.get(reverse(name)).content.decode() for name in start]
+        found |= {name for name in lists for text in texts if f'"{reverse(name)}"' in text}
+        start = sorted(found)
+    assert found == lists

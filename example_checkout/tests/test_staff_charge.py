@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from freezegun import freeze_time
 
+from checkout.errors import NotPayable
 from checkout.models import Checkout, Customer, CustomerPayment, Notice, StaffAction
 from checkout.tests.factories import CustomerFactory, CustomerPaymentFactory
 from checkout.views import CustomerChargeCreateView
-from checkout.views.staff.charge import SALT
+from checkout.views.staff.charge import ChargeShown
 from example_checkout.tests.plans import library, saved_card
 from example_checkout.tests.staff import EVERYTHING, press, staff_with, words
 
@@ -207,7 +209,7 @@ def test_what_is_confirmed_must_be_ours_hers_yours_and_fresh(
 ) -> None:
     token = fill(staff, ada).context["token"]
     other = CustomerFactory()
-    forged = signing.dumps({"uuid": str(uuid4())}, salt=SALT)
+    forged = signing.dumps({"uuid": str(uuid4())}, salt=ChargeShown.SALT)
     tries = [(staff, ada, text) for text in ("", "nonsense", token[:-2], forged, "\x00", "x" * 10_000)]
     tries += [(staff, other, token), (staff_with("charge"), ada, token)]
     for client, customer, text in tries:
@@ -225,6 +227,21 @@ def test_the_uuid_of_somebody_elses_payment_charges_nobody(staff: Client, ada: C
     foreign = CustomerPaymentFactory(state_id="pending")
     said = words(staff.post(url_of(ada), {**VALUES, "uuid": str(foreign.uuid)}, follow=True))
     assert "nothing was charged a second time" in said
+    assert taken(stripe_simulator) == []
+
+
+@pytest.mark.parametrize("differs", [{"amount": Decimal(30)}, {"currency": "EUR"}, {"customer": "another"}])
+def test_a_key_that_stands_for_another_payment_charges_nothing(
+    ada: Customer, differs: dict[str, Any], stripe_simulator: Any
+) -> None:
+    """A host's code that uses a key twice must not charge what the first one said, to whom the first one said."""
+    made = CustomerPaymentFactory(customer=ada, amount=25, currency="GBP", state_id="pending")
+    asked = {"customer": ada, "amount": Decimal(25), "currency": "GBP", "description": "A mug", "user": None, **differs}
+    if "customer" in differs:
+        asked["customer"] = CustomerFactory(customer_id=f"{ada.customer_id}x")
+    with pytest.raises(NotPayable, match="stands for another payment"):
+        CustomerPayment.objects.charge_customer(asked.pop("customer"), uuid=made.uuid, **asked)
+    assert not Checkout.objects.exists()
     assert taken(stripe_simulator) == []
 
 

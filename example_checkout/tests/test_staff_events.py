@@ -218,7 +218,7 @@ def test_an_event_is_worked_again_once_and_recorded(stripe_simulator: Any, pay: 
     page = clerk.get(url)
     assert "nothing is charged" in words(page)
     seen = {"seen": page.context["seen"]}
-    assert "The event has been worked: settled as success." in words(clerk.post(url, seen, follow=True))
+    assert "The event has been worked: settled: Success." in words(clerk.post(url, seen, follow=True))
     assert told == [checkout.pk]
     answer = clerk.post(url, seen, follow=True)
     assert "Nothing has been done" in words(answer)

@@ -124,7 +124,9 @@ def test_what_needs_nobody_is_not_there(staff: Client) -> None:
         ({"state": "waiting", "in_doubt": True}, True),
         ({"state": "sending", "in_doubt": True}, True),
         ({"state": "waiting", "send_after": timezone.now() - timedelta(hours=2)}, True),
-        ({"state": "waiting", "send_after": timezone.now()}, False),
+        ({"state": "waiting", "send_after": timezone.now() + timedelta(hours=1)}, True),
+        ({"state": "waiting", "send_after": timezone.now(), "tries": 0}, False),
+        ({"state": "waiting", "send_after": timezone.now(), "created": timezone.now()}, False),
         ({"state": "moot"}, False),
     ],
 )

@@ -141,7 +141,7 @@ def test_the_files(staff: Client) -> None:
     DifferenceFactory(reconciliation=run, kind="currency", stripe_id="pi_2")
     text = staff.get(page_of(run), {"format": "csv"}).getvalue().decode()
     assert text.count("\r\n") == 3
-    assert f"{attempt.uuid},,pi_1,pending,succeeded,'=1+1\r\n" in text
+    assert f"{attempt.uuid},,pi_1,Pending,succeeded,'=1+1\r\n" in text
     assert staff.get(page_of(run), {"format": "csv", "kind": "currency"}).getvalue().decode().count("\r\n") == 2
     listed = staff.get(reverse(LIST), {"format": "csv"}).getvalue().decode()
     assert listed.splitlines()[1].endswith(",7,3,2,0,1")
@@ -157,7 +157,7 @@ def test_the_last_comparison_counts_and_no_other(staff: Client) -> None:
     (row,) = found["books"].rows
     assert row.url == page_of(run)
     said = words(staff.get(reverse("checkout.work")))
-    assert "Paid at Stripe, not recorded here: pending / succeeded" in said
+    assert "Paid at Stripe, not recorded here: Pending / succeeded" in said
     # one that has not come to its end changes nothing
     ReconciliationFactory(finished=None)
     assert sections(staff)["books"].count == 1

@@ -55,7 +55,7 @@ class ActionView(OutsideTransactionMixin, PermittedMixin, DetailView):  # type: 
 
     def seen(self) -> str:
         """The fingerprint of what the page shows."""
-        return salted_hmac(type(self).__name__, repr(self.shown())).hexdigest()[:20]
+        return salted_hmac(type(self).__name__, repr(self.shown()), algorithm="sha256").hexdigest()[:20]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Once."""

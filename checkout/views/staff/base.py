@@ -51,10 +51,11 @@ def may(user: Any) -> dict[str, bool]:
 
 @method_decorator(never_cache, name="dispatch")
 class StaffMixin(LoginRequiredMixin, StaffuserRequiredMixin):  # type: ignore[misc]
-    """A page for staff. ``section`` says which link of the navigation is the page's own."""
+    """A page for staff. ``section``: which link of the navigation is the page's own; ``tab``: which list of those."""
 
     request: HttpRequest
     section = ""
+    tab = ""
     # a visitor signs in; a customer who has signed in gets a 403 page, or they would be sent in circles
     raise_exception = True
     redirect_unauthenticated_users = True
@@ -63,6 +64,7 @@ class StaffMixin(LoginRequiredMixin, StaffuserRequiredMixin):  # type: ignore[mi
         """The navigation, and what this user may do."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context.update(section=self.section, may=may(self.request.user))
+        context.setdefault("tab", self.tab)
         return context
 
     def say(self, level: int, sentence: str) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.models import Difference, Reconciliation
 from checkout.templatetags.checkout_staff import difference_kind, page_of
+from checkout.templatetags.staff_words import detail_in_words, side_in_words
 from checkout.views.staff.base import FilteredListView, day_filter
 from checkout.views.staff.export import Column
 
@@ -20,6 +21,7 @@ class ReconciliationListView(FilteredListView):
 
     template_name = "checkout/staff/reconciliation_list.html"
     section = "books"
+    tab = "books"
     filters = ("what", "from", "to")
     file_name = "reconciliations"
     columns: ClassVar[tuple[Column, ...]] = (
@@ -61,9 +63,9 @@ class ReconciliationView(FilteredListView):
         (_("Checkout"), lambda row: row.checkout.uuid if row.checkout else ""),
         (_("Payment plan"), lambda row: row.plan_id),
         (_("At Stripe"), lambda row: row.stripe_id),
-        (_("Our books say"), lambda row: row.ours),
-        (_("It should be"), lambda row: row.theirs),
-        (_("Details"), lambda row: row.detail),
+        (_("Our books say"), lambda row: side_in_words(row, "ours")),
+        (_("It should be"), lambda row: side_in_words(row, "theirs")),
+        (_("Details"), detail_in_words),
     )
     run: Reconciliation
 

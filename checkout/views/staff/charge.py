@@ -1,13 +1,12 @@
 """Staff charge a customer: a form, a page that shows exactly what will happen, the outcome; and what was charged."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core import signing
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -32,37 +31,23 @@ from checkout.views.staff.base import (
     day_filter,
 )
 from checkout.views.staff.export import Column, plain
+from checkout.views.staff.signed import Shown
 
-SALT: Final = "checkout.charge-customer"
-# So long a page that shows what will happen may be left open.
-CONFIRM_WITHIN: Final = timedelta(hours=1)
 # Who charges the same customer twice within that time is shown the first one.
 LATELY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the second page shows, signed, so that what is confirmed is what was shown; by whom, and for which card."""
+class ChargeShown(Shown):
+    """What the second page shows, and for which card."""
 
-    uuid: str
+    SALT = "checkout.charge-customer"
+
     customer: int
-    user: str
     card: str
     amount: str
     currency: str
     description: str
-
-    def sign(self) -> str:
-        """For the page."""
-        return signing.dumps(asdict(self), salt=SALT)
-
-    @classmethod
-    def read(cls, token: str) -> "Shown | None":
-        """What was shown; None for what is none of ours, or too old."""
-        try:
-            return cls(**signing.loads(token, salt=SALT, max_age=CONFIRM_WITHIN))
-        except (signing.BadSignature, TypeError):
-            return None
 
 
 class CustomerChargeCreateView(OutsideTransactionMixin, PermittedMixin, CreateView):  # type: ignore[type-arg]
@@ -123,7 +108,7 @@ class CustomerChargeCreateView(OutsideTransactionMixin, PermittedMixin, CreateVi
         context = self.get_context_data(form=form)
         if context["why_not"]:
             return self.render_to_response(context, status=422)
-        shown = Shown(
+        shown = ChargeShown(
             uuid=str(values["uuid"]),
             customer=self.customer.pk,
             user=str(self.request.user.pk),
@@ -137,9 +122,8 @@ class CustomerChargeCreateView(OutsideTransactionMixin, PermittedMixin, CreateVi
 
     def confirmed(self, token: str) -> HttpResponse:
         """Charge what was shown, once; then the customer's page, with the outcome."""
-        shown = Shown.read(token)
-        theirs = shown is not None and (shown.customer, shown.user) == (self.customer.pk, str(self.request.user.pk))
-        if shown is None or not theirs:
+        shown = ChargeShown.read(token, by=self.request.user)
+        if shown is None or shown.customer != self.customer.pk:
             return self.nothing_done(_("Nothing has been charged: the page was open for too long. Please start again."))
         if (made := self._made(UUID(shown.uuid))) is not None:
             return self.already(made)

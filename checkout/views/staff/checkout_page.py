@@ -40,6 +40,7 @@ class CheckoutView(StaffMixin, DetailView):  # type: ignore[type-arg]
             given=given,
             taken=taken,
             kept=paid - given - taken if paid is not None else None,
+            can_accept=bool(checkout.quarantine) and may_give_back(checkout) and not given,
             can_refund=may_give_back(checkout) and (paid is None or paid > given),
             actions=record_list.about((Checkout, [checkout.pk])),
             **kwargs,

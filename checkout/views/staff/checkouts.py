@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout import states
 from checkout.models import Checkout, CheckoutAction, CheckoutState
 from checkout.templatetags.checkout_staff import in_words
+from checkout.templatetags.staff_words import aside_in_words
 from checkout.views.staff import queue
 from checkout.views.staff.base import FilteredListView, day_filter
 from checkout.views.staff.export import Column, plain
@@ -26,6 +27,7 @@ class CheckoutListView(FilteredListView):
 
     template_name = "checkout/list.html"
     section = "checkouts"
+    tab = "checkouts"
     filters: ClassVar[tuple[str, ...]] = ("state", "action", "from", "to", "q")
     file_name = "checkouts"
     columns: ClassVar[tuple[Column, ...]] = (
@@ -34,7 +36,7 @@ class CheckoutListView(FilteredListView):
         (_("What"), lambda row: row.description),
         (_("How"), lambda row: row.action),
         (_("State"), lambda row: row.state),
-        (_("Put aside"), lambda row: row.quarantine),
+        (_("Put aside"), lambda row: aside_in_words(row.quarantine)),
         (_("Reason"), lambda row: in_words(row.failure) or row.failure),
         (_("Code"), lambda row: row.failure),
         (_("Who"), lambda row: row.user),
@@ -82,6 +84,7 @@ class CheckoutAuditListView(CheckoutListView):
 
     template_name = "checkout/audit_list.html"
     section = "audit"
+    tab = "audit"
     filters = ("what", *CheckoutListView.filters)
     file_name = "audit"
 

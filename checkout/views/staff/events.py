@@ -13,6 +13,7 @@ from checkout.flows import endpoint, inbox
 from checkout.flows.webhook_health import health
 from checkout.models import Checkout, Customer, Dispute, Event, Refund
 from checkout.templatetags.checkout_staff import EVENTS, SOURCES, event_state, page_of
+from checkout.templatetags.staff_words import outcome_in_words
 from checkout.views.staff import outcomes, queue
 from checkout.views.staff.actions import ActionView
 from checkout.views.staff.base import REPLAY_EVENT, FilteredListView, StaffMixin, day_filter
@@ -30,13 +31,14 @@ class EventListView(FilteredListView):
 
     template_name = "checkout/staff/event_list.html"
     section = "events"
+    tab = "events"
     filters = ("state", "type", "from", "to", "q")
     file_name = "events"
     columns: ClassVar[tuple[Column, ...]] = (
         (_("Received"), lambda row: row.created),
         (_("Type"), lambda row: row.type),
         (_("State"), event_state),
-        (_("What came of it"), lambda row: row.outcome),
+        (_("What came of it"), lambda row: outcome_in_words(row.outcome)),
         (_("Event"), lambda row: row.event_id),
         (_("Object"), lambda row: row.stripe_object_id),
         (_("Came by"), lambda row: SOURCES.get(row.source, row.source)),
@@ -110,7 +112,8 @@ class EventReplayView(ActionView):
     def act(self) -> outcomes.Said:
         """Ask Stripe for what it is about, and follow."""
         if inbox.replay(self.object, user=self.request.user):
-            return messages.SUCCESS, now_("The event has been worked: %(outcome)s.") % {"outcome": self.object.outcome}
+            outcome = outcome_in_words(self.object.outcome)
+            return messages.SUCCESS, now_("The event has been worked: %(outcome)s.") % {"outcome": outcome}
         return messages.ERROR, now_("The event could not be worked: %(error)s") % {"error": self.object.last_error}
 
     def stands(self) -> str:

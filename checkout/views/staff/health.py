@@ -13,10 +13,11 @@ from checkout.flows import reconcile as reconcile_flow
 from checkout.flows.refund import TAKEN
 from checkout.models import Checkout, Difference, Environment, Event, Reconciliation
 from checkout.templatetags.checkout_staff import difference_kind, event_state, page_of
+from checkout.templatetags.staff_words import detail_in_words, side_in_words
 from checkout.views.staff import queue
 from checkout.views.staff.books import place_of
 from checkout.views.staff.events import TROUBLE
-from checkout.views.staff.section import BACK_HERE, MOST, Button, Row, Section, whole_list
+from checkout.views.staff.section import BACK_HERE, LOOK, MOST, Button, Row, Section, whole_list
 
 # The task compares the books each night: one night may be missed.
 STALE: Final = timedelta(days=2)
@@ -50,7 +51,8 @@ def _silent(now: datetime) -> Section:
     since = inbox.silent_since(now)
     what = str(_("The webhook"))
     url = reverse("checkout.event.list")
-    rows = [Row(url=url, what=what, why=_("a payment was taken, and no event told of it"), since=since)]
+    why = _("a payment was taken, and no event told of it")
+    rows = [Row(url=url, what=what, why=why, since=since, buttons=[Button(url, LOOK)])]
     return Section(
         slug="silent",
         title=_("Silence from Stripe"),
@@ -122,10 +124,11 @@ def _difference(row: Difference, last: Reconciliation) -> Row:
     return Row(
         url=place_of(row) or page_of(last),
         what=lines[0] if lines else row.stripe_id or difference_kind(row),
-        more=row.detail,
-        why=f"{difference_kind(row)}: {row.ours or '–'} / {row.theirs or '–'}",
+        more=detail_in_words(row),
+        why=f"{difference_kind(row)}: {side_in_words(row, 'ours') or '–'} / {side_in_words(row, 'theirs') or '–'}",
         since=last.finished,
         reference=row.stripe_id,
+        buttons=[Button(place_of(row) or page_of(last), LOOK)],
     )
 
 
@@ -136,7 +139,8 @@ def _stale(last: Reconciliation | None, now: datetime) -> Section:
     stale = old and paid.exists()
     since = timezone.localtime(last.created) if last is not None else None
     why = _("compared last at that time") if since else _("never compared so far")
-    row = Row(url=reverse("checkout.reconciliation.list"), what=str(_("The books")), why=why, since=since)
+    url = reverse("checkout.reconciliation.list")
+    row = Row(url=url, what=str(_("The books")), why=why, since=since, buttons=[Button(url, LOOK)])
     return Section(
         slug="stale",
         title=_("Books not compared"),

@@ -32,7 +32,7 @@ from checkout.templatetags.checkout_tags import checkout_amount
 from checkout.views.staff import plans, queue
 from checkout.views.staff.disputes import ANSWER
 from checkout.views.staff.refund_list import TROUBLE, UNKNOWN
-from checkout.views.staff.section import BACK_HERE, MOST, Button, Row, Section, whole_list
+from checkout.views.staff.section import BACK_HERE, LOOK_UP, MOST, Button, Row, Section, whole_list
 
 PLAN = "checkout.object.payment.plan"
 
@@ -114,7 +114,16 @@ def _unknown(count: int, found: list[Refund]) -> Section:
             "back twice meanwhile. After a day look it up in Stripe's dashboard."
         ),
         count=count,
-        rows=[_refund(one, since=one.created, why=_("the answer was lost"), told=refund_reason(one)) for one in found],
+        rows=[
+            _refund(
+                one,
+                since=one.created,
+                why=_("the answer was lost"),
+                told=refund_reason(one),
+                buttons=[Button(at_stripe(one), LOOK_UP)],
+            )
+            for one in found
+        ],
         links=[whole_list("checkout.refund.list", state=UNKNOWN)],
     )
 

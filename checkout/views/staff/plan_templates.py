@@ -65,6 +65,7 @@ class PaymentPlanListView(FilteredListView):
 
     template_name = "checkout/staff/template_list.html"
     section = "templates"
+    tab = "templates"
     filters = ()
     file_name = "plan-templates"
     columns: ClassVar[tuple[Column, ...]] = (

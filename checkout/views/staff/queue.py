@@ -18,6 +18,7 @@ from checkout.models import (
     ObjectPaymentPlanInstalment,
     Refund,
 )
+from checkout.models.checkout import IsPutAside
 
 # After that long an outcome that is not known is not on its way any more, and mail should have gone out.
 LONG: Final = timedelta(hours=1)
@@ -25,6 +26,7 @@ LONG: Final = timedelta(hours=1)
 LATELY: Final = timedelta(days=30)
 # Naming both kinds lets the database use the whole of the index on state, deposit and due.
 BOTH_KINDS: Final = (True, False)
+UNPAID: Final = (states.PENDING, states.REQUEST, states.PAY_ON_SESSION, states.FAIL)
 CUSTOMER: Final = "object_payment_plan__customer"
 Parts = QuerySet[ObjectPaymentPlanInstalment]
 
@@ -83,7 +85,8 @@ def unknown_long(now: datetime) -> Q:
 
 def put_aside() -> Q:
     """Payments that were not fulfilled, because Stripe reports something else than was asked for."""
-    return ~Q(quarantine="")
+    # what has succeeded never is: saying so spares databases without partial indexes most of the table
+    return Q(IsPutAside()) & Q(state_id__in=UNPAID)
 
 
 def checkouts() -> "QuerySet[Checkout]":
@@ -113,6 +116,8 @@ def expiring() -> "QuerySet[Customer]":
 def mail_in_trouble(now: datetime) -> Q:
     """Given up, possibly lost, or waiting for longer than it should."""
     late = Q(state=states.WAITING, send_after__lt=now - LONG)
+    # put off again and again, because the mail server is away or a template is broken
+    late |= Q(state=states.WAITING, tries__gt=0, created__lt=now - LONG)
     lost = Q(state__in=(states.WAITING, states.SENDING), in_doubt=True)
     return Q(state=states.GIVEN_UP) | late | lost
 

@@ -1,13 +1,11 @@
 """Staff give money back: a form, a page that shows exactly what will happen, the outcome."""
 
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -23,40 +21,28 @@ from checkout.models.refund import REASONS
 from checkout.staff_forms import RefundForm
 from checkout.views.staff import refund_outcomes
 from checkout.views.staff.base import REFUND, OutsideTransactionMixin, PermittedMixin
+from checkout.views.staff.signed import Shown
 
-SALT: Final = "checkout.refund"
-# So long a page that shows what will happen may be left open.
-CONFIRM_WITHIN: Final = timedelta(hours=1)
 NOTHING: Final = Left(amount=Decimal(0), currency="")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the second page shows, signed, so that what is confirmed is what was shown, by whom it was shown.
+class RefundShown(Shown):
+    """What the second page shows.
 
     ``given``: what counted as given back by then, so that nobody gives back beside somebody else without knowing it.
+    ``aside``: why the payment was put aside, so that nobody gives back what somebody else has accepted meanwhile.
     """
 
-    uuid: str
+    SALT = "checkout.refund"
+
     checkout: int
-    user: str
     given: str
+    aside: str
     amount: str
     currency: str
     reason: str
     note: str
-
-    def sign(self) -> str:
-        """For the page."""
-        return signing.dumps(asdict(self), salt=SALT)
-
-    @classmethod
-    def read(cls, token: str) -> "Shown | None":
-        """What was shown; None for what is none of ours, or too old."""
-        try:
-            return cls(**signing.loads(token, salt=SALT, max_age=CONFIRM_WITHIN))
-        except (signing.BadSignature, TypeError):
-            return None
 
 
 class CheckoutRefundView(OutsideTransactionMixin, PermittedMixin, FormView):  # type: ignore[type-arg]
@@ -130,11 +116,12 @@ class CheckoutRefundView(OutsideTransactionMixin, PermittedMixin, FormView):  # 
             return self.already(made)
         context = self.get_context_data(form=form)
         left = context["left"]
-        shown = Shown(
+        shown = RefundShown(
             uuid=str(values["uuid"]),
             checkout=self.checkout.pk,
             user=str(self.request.user.pk),
             given=self._given(),
+            aside=self.checkout.quarantine,
             amount=str(values["amount"]),
             currency=left.currency,
             reason=values["reason"],
@@ -147,9 +134,8 @@ class CheckoutRefundView(OutsideTransactionMixin, PermittedMixin, FormView):  # 
 
     def confirmed(self, token: str) -> HttpResponse:
         """Give back what was shown, once; then the payment's page, with the outcome."""
-        shown = Shown.read(token)
-        theirs = shown is not None and (shown.checkout, shown.user) == (self.checkout.pk, str(self.request.user.pk))
-        if shown is None or not theirs:
+        shown = RefundShown.read(token, by=self.request.user)
+        if shown is None or shown.checkout != self.checkout.pk:
             return self.nothing_done(
                 _("Nothing has been given back: the page was open for too long. Please start again.")
             )
@@ -159,11 +145,15 @@ class CheckoutRefundView(OutsideTransactionMixin, PermittedMixin, FormView):  # 
             return self.nothing_done(
                 _("Nothing has been given back: some of it was given back meanwhile. Please look again.")
             )
+        if shown.aside != self.checkout.quarantine:
+            return self.nothing_done(
+                _("Nothing has been given back: the payment was accepted or put aside meanwhile. Please look again.")
+            )
         level, sentence = self.give_back(shown)
         self.say(level, str(sentence))
         return redirect(self.get_success_url())
 
-    def give_back(self, shown: Shown) -> refund_outcomes.Said:
+    def give_back(self, shown: RefundShown) -> refund_outcomes.Said:
         """What came of it, in words."""
         aside = bool(self.checkout.quarantine)
         try:

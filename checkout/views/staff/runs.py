@@ -26,6 +26,7 @@ class PaymentRunListView(FilteredListView):
 
     template_name = "checkout/staff/run_list.html"
     section = "runs"
+    tab = "runs"
     filters = ("from", "to")
     file_name = "payment-runs"
     columns: ClassVar[tuple[Column, ...]] = (

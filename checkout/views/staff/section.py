@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from checkout.models import Customer
 
@@ -12,6 +14,9 @@ from checkout.models import Customer
 MOST: Final = 10
 # In the address of a button: who comes from the work queue goes back there.
 BACK_HERE: Final = "?from=work"
+# What only a person at Stripe's dashboard can find out.
+LOOK_UP: Final = _("Look it up at Stripe")
+LOOK: Final = _("Look at it")
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,8 @@ class Section:
 def whole_list(name: str, label: Any = "", /, **query: str) -> Button:
     """The list behind a section."""
     return Button(reverse(name, query=query), label)
+
+
+def write_to(customer: Customer) -> Button:
+    """What nobody but the customer can do: a mail of one's own."""
+    return Button(f"mailto:{quote(customer.email, safe='@')}", _("Write to them"))

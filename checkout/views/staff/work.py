@@ -21,6 +21,7 @@ from checkout.models import (
     ObjectPaymentPlanInstalment,
 )
 from checkout.templatetags.checkout_staff import (
+    at_stripe,
     first_line,
     in_words,
     notice_kind,
@@ -30,10 +31,12 @@ from checkout.templatetags.checkout_staff import (
     step_in_words,
 )
 from checkout.templatetags.checkout_tags import checkout_amount, checkout_moment
+from checkout.templatetags.staff_words import aside_in_words
 from checkout.views.staff import customers, health, money_work, plans, queue, statement
 from checkout.views.staff.base import StaffMixin
+from checkout.views.staff.checkout_page import may_give_back
 from checkout.views.staff.mail import TROUBLE
-from checkout.views.staff.section import BACK_HERE, MOST, Button, Row, Section, whole_list
+from checkout.views.staff.section import BACK_HERE, LOOK_UP, MOST, Button, Row, Section, whole_list, write_to
 
 PART: Final = "checkout.object.payment.plan.instalment"
 PAYMENT: Final = "checkout.customer.payment"
@@ -132,23 +135,24 @@ class Desk:
 
     def _checkouts(self) -> list[Section]:
         """Charges that nobody knows the outcome of, and payments that were put aside."""
-        aside, unknown = (queue.checkouts().filter(one) for one in (queue.put_aside(), queue.unknown_long(self.now)))
-        rows = {"aside": list(aside[:MOST]), "unknown": list(unknown[:MOST])}
+        conditions = (queue.put_aside(), queue.unknown_long(self.now))
+        counts = [queue.checkouts().filter(one).order_by().count() for one in conditions]
+        aside, unknown = (list(queue.checkouts().filter(one)[:MOST]) for one in conditions)
         targets = GenericPrefetch(
             "content_object",
             [ObjectPaymentPlanInstalment.objects.with_plan(), CustomerPayment.objects.select_related("customer")],
         )
-        prefetch_related_objects([*rows["aside"], *rows["unknown"]], targets)
+        prefetch_related_objects([*aside, *unknown], targets)
         return [
             Section(
                 slug="aside",
                 title=_("Put aside"),
                 meaning=_(
                     "The money may have come, and nothing was recorded as paid: what Stripe reports differs from what "
-                    "was asked for. Compare the two in Stripe's dashboard, then refund or settle it."
+                    "was asked for. Compare the two in Stripe's dashboard, then accept it, or give the money back."
                 ),
-                count=aside.count(),
-                rows=[self._checkout(one, why=in_words(one.quarantine) or one.quarantine) for one in rows["aside"]],
+                count=counts[0],
+                rows=[self._aside(one) for one in aside],
                 links=[whole_list("checkout.list.audit", what="aside")],
             ),
             Section(
@@ -158,8 +162,8 @@ class Desk:
                     "A charge was asked for and the answer was lost. Stripe is asked again by itself, and nothing can "
                     "be charged twice meanwhile. After a day look it up in Stripe's dashboard."
                 ),
-                count=unknown.count(),
-                rows=[self._checkout(one) for one in rows["unknown"]],
+                count=counts[1],
+                rows=[self._checkout(one, [Button(at_stripe(one), LOOK_UP)], url=staff_url(one)) for one in unknown],
                 links=[whole_list("checkout.list.audit", what="unknown")],
             ),
         ]
@@ -173,6 +177,7 @@ class Desk:
                 customer=one,
                 since=one.expiry_date,
                 why=customers.card_state(one),
+                buttons=[write_to(one)],
             )
             for one in found[:MOST]
         ]
@@ -206,6 +211,8 @@ class Desk:
         buttons = buttons if ask and self.may["ask"] else []
         if self.may["mark_paid"] and part.can_pay_by_hand:
             buttons.append(Button(f"{reverse(f'{PART}.paid', args=[part.pk])}{BACK_HERE}", _("Mark as paid")))
+        if not ask:
+            buttons.insert(0, write_to(part.customer))
         attempt = self.attempts.get(_key(part))
         return Row(
             url=page_of(part),
@@ -238,10 +245,23 @@ class Desk:
             buttons=buttons,
         )
 
-    def _checkout(self, checkout: Checkout, *, why: Any = "") -> Row:
+    def _aside(self, checkout: Checkout) -> Row:
+        """Accepted or given back; a card that was saved without consent can only be looked at."""
+        buttons = []
+        if may_give_back(checkout):
+            if self.may["mark_paid"]:
+                url = reverse("checkout.accept", args=[checkout.pk])
+                buttons.append(Button(f"{url}{BACK_HERE}", _("Accept as paid")))
+            if self.may["refund"]:
+                buttons.append(Button(reverse("checkout.refund", args=[checkout.pk]), _("Give money back")))
+        else:
+            buttons.append(Button(at_stripe(checkout), LOOK_UP))
+        return self._checkout(checkout, buttons, url=page_of(checkout), why=aside_in_words(checkout.quarantine))
+
+    def _checkout(self, checkout: Checkout, buttons: list[Button], *, url: str, why: Any = "") -> Row:
         target = checkout.content_object
         return Row(
-            url=staff_url(checkout),
+            url=url,
             what=(checkout.lines or [str(checkout.uuid)])[0],
             more=target.label if isinstance(target, ObjectPaymentPlanInstalment) else "",
             customer=target.payer if isinstance(target, ChargedModel) else None,
@@ -249,6 +269,7 @@ class Desk:
             since=checkout.created,
             why=why,
             reference=checkout.intent_id or str(checkout.uuid),
+            buttons=buttons,
         )
 
     def _notice(self, notice: Notice) -> Row:

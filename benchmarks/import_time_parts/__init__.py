@@ -1,0 +1,1 @@
+"""What ``benchmarks/import_time.py`` is made of."""

@@ -1,0 +1,1 @@
+"""What ``benchmarks/staff_pages.py`` is made of."""
