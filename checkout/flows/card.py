@@ -139,7 +139,7 @@ def _out_of_line() -> "models.QuerySet[ObjectPaymentPlanInstalment]":
         .filter(charged_last__isnull=False)
         .exclude(**{card_on_file: ""})
         .exclude(charged_last=models.F(card_on_file))
-        .order_by("pk")
+        .order_by("updated", "pk")
     )
     return rows
 

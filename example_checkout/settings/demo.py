@@ -26,6 +26,7 @@ ROOT_URLCONF = "example_checkout.demo_urls"
 DEMO_MAIL = DEMO / "mail"
 
 SIMULATOR = f"http://127.0.0.1:{STANDING.get('DEMO_STRIPE_PORT', '12111')}"
+CHECKOUT_WEBHOOK_SECRETS = STANDING.get("CHECKOUT_WEBHOOK_SECRETS", "").split()
 STRIPE_PUBLISH_KEY = "pk_test_simulator"
 STRIPE_SECRET_KEY = "sk_test_simulator"  # noqa: S105
 CHECKOUT_STRIPE_API_BASE = SIMULATOR

@@ -129,7 +129,7 @@ def events_in_trouble(now: datetime) -> Q:
 
 def notices() -> "QuerySet[Notice]":
     """Every notice, the oldest first, with whom it is for."""
-    return Notice.objects.select_related("customer").order_by("pk")
+    return Notice.objects.select_related("customer").order_by("created", "pk")
 
 
 def disputes_to_answer() -> Q:
@@ -150,12 +150,21 @@ def paused() -> "QuerySet[ObjectPaymentPlan]":
 
 def decided() -> Q:
     """Plans whose disputes are all decided: nothing is to be waited for any more."""
-    return Q(Exists(_disputes_of_plan())) & ~Q(Exists(_disputes_of_plan().filter(state=states.DISPUTE_OPEN)))
+    return Q(_contested()) & ~Q(_contested(state=states.DISPUTE_OPEN))
 
 
 def with_last_dispute(rows: "QuerySet[ObjectPaymentPlan]") -> "QuerySet[ObjectPaymentPlan]":
     """Each with ``last_dispute``: the state of the newest one."""
     return rows.annotate(last_dispute=Subquery(_disputes_of_plan().order_by("-pk").values("state")[:1]))
+
+
+def _contested(**how: Any) -> Exists:
+    """Whether a part of the plan in the query around it has a dispute: part by part, so that an index finds it."""
+    kind = ContentType.objects.get_for_model(ObjectPaymentPlanInstalment)
+    key = Cast(OuterRef("pk"), CharField(max_length=64))
+    of_part = Dispute.objects.filter(checkout__content_type=kind, checkout__object_id=key, **how)
+    parts = ObjectPaymentPlanInstalment.objects.filter(Exists(of_part), object_payment_plan=OuterRef("pk"))
+    return Exists(parts.order_by())
 
 
 def _disputes_of_plan() -> "QuerySet[Dispute]":

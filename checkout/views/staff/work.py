@@ -137,7 +137,12 @@ class Desk:
         """Charges that nobody knows the outcome of, and payments that were put aside."""
         conditions = (queue.put_aside(), queue.unknown_long(self.now))
         counts = [queue.checkouts().filter(one).order_by().count() for one in conditions]
-        aside, unknown = (list(queue.checkouts().filter(one)[:MOST]) for one in conditions)
+        orders = (("pk",), ("created", "pk"))
+        # each by the order of its index
+        aside, unknown = (
+            list(queue.checkouts().filter(one).order_by(*order)[:MOST])
+            for one, order in zip(conditions, orders, strict=True)
+        )
         targets = GenericPrefetch(
             "content_object",
             [ObjectPaymentPlanInstalment.objects.with_plan(), CustomerPayment.objects.select_related("customer")],
