@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
+from django.utils.translation import get_language
 
 from checkout.models import CheckoutSettings
 from example_checkout.models import PLAN_FROM, Contact, Product, SalesLedger
@@ -66,4 +67,5 @@ class BookingForm(forms.ModelForm):
         )
         self.instance.product = self.product
         self.instance.title = self.product.name
+        self.instance.language = get_language() or ""
         return super().save(commit)

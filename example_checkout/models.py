@@ -79,6 +79,7 @@ class SalesLedger(models.Model):
     paid = models.DateTimeField(null=True, blank=True)
     failed = models.DateTimeField(null=True, blank=True)
     refunded = models.DecimalField(max_digits=12, decimal_places=3, default=Decimal(0))
+    language = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ("-created", "-pk")
@@ -133,6 +134,11 @@ class SalesLedger(models.Model):
     def checkout_currency(self) -> str:
         """Optional: without it ``CHECKOUT_CURRENCY`` counts."""
         return self.product.currency
+
+    @property
+    def checkout_language(self) -> str:
+        """Optional: the language in which the customer booked, for the mail; empty for the site's own."""
+        return self.language
 
     def checkout_success(self, checkout: "Checkout") -> None:
         """Record it. Runs once, in the transaction that settles the checkout: raising here undoes both.

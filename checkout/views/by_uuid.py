@@ -62,6 +62,8 @@ class CheckoutByUuidMixin(NonAtomicMixin):
     def get_object(self, queryset: Any = None) -> Checkout:
         """The checkout, or a 404, or a 403 for a visitor who may not open it."""
         if self._checkout is None:
+            if "uuid" not in self.kwargs:
+                raise ImproperlyConfigured(f"{type(self).__name__}: its path needs <uuid:uuid>.")
             try:
                 uuid = UUID(str(self.kwargs["uuid"]))
             except ValueError:

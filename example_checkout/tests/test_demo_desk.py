@@ -10,6 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from checkout.models import ObjectPaymentPlanInstalment
+from example_checkout.models import SalesLedger
+from example_checkout.tests.factories import ProductFactory
+from example_checkout.tests.mail import use_backend, wanted
 from example_checkout.tests.plans import plan_of, sign_up_with
 from example_checkout.tests.recovery import ASKS, NO_FUNDS, fresh, put_on_file
 
@@ -90,3 +93,19 @@ def test_a_command_that_fails_says_why(client: Client, stripe_simulator: Any, st
 def test_the_shop_itself_has_no_desk(client: Client) -> None:
     assert client.get("/demo/").status_code == 404
     assert "Demo desk" not in client.get("/").content.decode()
+
+
+@pytest.mark.urls("example_checkout.urls")
+def test_who_books_in_german_is_written_to_in_german(client: Client, mailoutbox: list[Any], settings: Any) -> None:
+    use_backend(settings, "django.core.mail.backends.locmem.EmailBackend")
+    client.post(
+        ProductFactory().get_absolute_url(),
+        {"quantity": 1, "name": "Ada", "email": "ada@example.com", "action": "invoice"},
+        headers={"Accept-Language": "de"},
+    )
+    booking = SalesLedger.objects.get()
+    assert booking.checkout_language == "de"
+    (part,) = wanted(1)
+    type(part.object_payment_plan.content_object).objects.all().update(language="de")
+    assert ObjectPaymentPlanInstalment.objects.send_on_session_payment_emails(lambda contact: False) == 1
+    assert "Ihre Bank" in mailoutbox[0].body

@@ -96,3 +96,8 @@ def test_without_a_page_of_its_own_the_link_leads_to_the_page_to_pay(
     monkeypatch.setattr(views.InstalmentLinkView, "checkout_url_name", "nowhere.either")
     with pytest.raises(ImproperlyConfigured, match="CHECKOUT_PAY_ON_SESSION_PAGE_URL_NAME"):
         client.get(reverse(LINK, args=[links.token(wanted)]))
+
+
+def test_a_page_whose_address_has_another_keyword_says_which_it_needs(rf: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match="uuid"):
+        views.InstalmentPayView.as_view()(rf.get("/"), pk=1)
