@@ -32,7 +32,7 @@ def test_from_the_queue_to_paid(page: Any, site: Any, stripe_server: Any, consol
     page.get_by_role("link", name="Accept as paid").click()
     heading(page, "Accept as paid")
     page.get_by_text("£5.00 less than was asked for").wait_for()
-    assert faults(page) == []
+    assert faults(page) == {}
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="Accept £120.00 as paid").dblclick()
     page.wait_for_url(f"**{reverse('checkout.work')}")
@@ -42,10 +42,10 @@ def test_from_the_queue_to_paid(page: Any, site: Any, stripe_server: Any, consol
     page.go_back()
     page.goto(site.url + reverse("checkout.accept", args=[checkout.pk]))
     page.get_by_text("It has been settled already.").wait_for()
-    assert faults(page) == []
+    assert faults(page) == {}
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(site.url + reverse("checkout.checkout", args=[checkout.pk]))
     page.get_by_text("Accepted what was put aside as paid").wait_for()
-    assert faults(page) == []
+    assert faults(page) == {}
     assert taken(stripe_server) == [12000]
     assert console_errors == []
