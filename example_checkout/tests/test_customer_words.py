@@ -14,7 +14,7 @@ from example_checkout.tests.factories import UserFactory
 from example_checkout.tests.pay_pages import CARD, LINK, declined, link, opened, page, paid_in_browser, plan_url, text
 from example_checkout.tests.plans import FAILS_LATER, GOOD, sign_up_with
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("counters")]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.tables, pytest.mark.usefixtures("counters")]
 
 
 @pytest.fixture

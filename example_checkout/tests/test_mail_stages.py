@@ -23,7 +23,7 @@ from checkout.tests.factories import CheckoutFactory
 from example_checkout.tests.factories import SalesLedgerFactory
 from example_checkout.tests.mail import PATIENCE, asked, make_due, use_backend, use_server, wanted
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.tables]
 
 CONNECT, HELLO, AUTH, SENDER, RECIPIENT, DATA, WORDS = "connect", "ehlo", "auth", "mail", "rcpt", "data", "words"
 HANG, CUT = "hang", "cut"
